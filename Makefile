@@ -1,0 +1,43 @@
+# Amulet-AI: `make demo` shows the whole way on real photographs, `make test` guards it.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint types contracts unit
+
+help:
+	@echo "make env    the environment in $(VENV) (once)"
+	@echo "make demo   inspect, split, augment, extract, train, evaluate, predict on real photographs"
+	@echo "make test   lint, types, import contracts, tests with coverage"
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/base.txt requirements/train.txt requirements/serve.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("amulet-ai needs Python >= 3.11, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python cannot make environments: install them first (on Debian or Ubuntu: apt-get install python3-venv)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
+	$(BIN)/python -m pip install --quiet --editable ".[train,serve,dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python benchmarks/demo.py --output-dir $(DEMO)
+
+test: lint types contracts unit
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/pytest

@@ -1,0 +1,1 @@
+"""The types and rules that every part shares: records, configs, images, errors, randomness."""

@@ -1,0 +1,37 @@
+"""Imports that only some installations have."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from ai_models.core.errors import MissingExtraError
+
+__all__ = ["require"]
+
+
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional module, or say in one sentence how to get it.
+
+    Parameters
+    ----------
+    module
+        Dotted name, such as ``"torch"``.
+    extra
+        The extra of this package that installs it, such as ``"train"``.
+    purpose
+        What needs it, as the start of the sentence, such as ``"exporting a backbone"``.
+
+    Raises
+    ------
+    MissingExtraError
+        When the module cannot be found.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".", maxsplit=1)[0]:
+            raise  # a fault inside the module, not its absence
+        raise MissingExtraError(
+            f"{purpose} needs {module.split('.', maxsplit=1)[0]}, which is not installed: pip install 'amulet-ai[{extra}]'"
+        ) from error

@@ -1,0 +1,140 @@
+"""Names of files as text, and files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ai_models.core.errors import DataError, OutputError
+
+__all__ = ["atomic_write", "from_text", "prepare_output_dir", "require_dir", "to_text", "write_bytes", "write_text"]
+
+_ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2})")
+
+
+def to_text(name: str) -> str:
+    r"""Write a file name as valid UTF-8: bytes that are not become ``\xNN``, a backslash becomes two.
+
+    Parameters
+    ----------
+    name
+        A name as `os.fsdecode` gives it (undecodable bytes as lone surrogates).
+    """
+    return "".join(
+        "\\\\" if c == "\\" else f"\\x{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name
+    )
+
+
+def from_text(text: str) -> str:
+    """Return the file name that `to_text` wrote."""
+    return _ESCAPED.sub(lambda m: "\\" if m[1] == "\\" else chr(0xDC00 + int(m[1][1:], 16)), text)
+
+
+def require_dir(path: str | os.PathLike[str], *, what: str) -> Path:
+    """Return the path of a folder that exists, or say that it does not.
+
+    Parameters
+    ----------
+    path
+        Where it should be.
+    what
+        Its name in the sentence, such as ``"--data-dir"``.
+
+    Raises
+    ------
+    DataError
+        When there is nothing, or something other than a folder.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        raise DataError(f"{what} must be an existing folder, but there is nothing at '{folder}': check the path")
+    if not folder.is_dir():
+        raise DataError(f"{what} must be a folder, but '{folder}' is a file: give the folder that holds it")
+    return folder
+
+
+def prepare_output_dir(path: str | os.PathLike[str], *, ours: str, overwrite: bool = False) -> Path:
+    """Make a folder to write into, without ever replacing what is not ours to replace.
+
+    Parameters
+    ----------
+    path
+        The folder; made with its parents where it is missing.
+    ours
+        The file by which a folder written earlier by the same stage is known.
+    overwrite
+        Whether the user asked to replace such an earlier result.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be written, holds foreign files, or an earlier result without `overwrite`.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = sorted(entry.name for entry in folder.iterdir() if entry.name != ".gitkeep")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to '{folder}' ({error.strerror or error}): choose another output folder"
+        ) from error
+    if held and ours not in held:
+        raise OutputError(
+            f"output folder '{folder}' already holds other files (such as '{held[0]}'): "
+            "choose an empty or a new folder, nothing was changed"
+        )
+    if held and not overwrite:
+        raise OutputError(
+            f"output folder '{folder}' already holds an earlier result: "
+            "choose another folder or add --overwrite, nothing was changed"
+        )
+    return folder
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file for writing that appears under its name only once it is whole and on disk.
+
+    Raises
+    ------
+    OutputError
+        When the place cannot be written.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise OutputError(
+            f"cannot write '{target}' ({error.strerror or error}): choose another place or free some space"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a whole file at once, atomically."""
+    with atomic_write(path) as stream:
+        stream.write(data)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a whole UTF-8 file at once, atomically."""
+    return write_bytes(path, text.encode("utf-8"))

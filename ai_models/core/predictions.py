@@ -1,0 +1,154 @@
+"""What a model says of images: one typed result, and the arrays of a batch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core.paths import to_text
+
+__all__ = ["OodVerdict", "Prediction", "Predictions"]
+
+
+class OodVerdict(StrEnum):
+    """What to make of a prediction."""
+
+    IN_DOMAIN = "in_domain"
+    UNSURE = "unsure"
+    OOD = "ood"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The result for one image.
+
+    Attributes
+    ----------
+    predicted_class
+        The likeliest class; empty where the image is unreadable.
+    confidence
+        Its calibrated probability in [0, 1]; NaN where the image is unreadable.
+    probabilities
+        Class name -> calibrated probability; they sum to 1.
+    prediction_set
+        The classes that the stated coverage keeps in play.
+    ood_score
+        Higher = more unusual.
+    ood_p_value
+        Share of known objects that look at least as unusual, in (0, 1].
+    verdict
+        See `OodVerdict`.
+    reason
+        Why the verdict is not ``in_domain``, in a clause; empty otherwise.
+    """
+
+    predicted_class: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    prediction_set: tuple[str, ...]
+    ood_score: float
+    ood_p_value: float
+    verdict: OodVerdict
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The results for n images and k classes, as arrays.
+
+    Parameters
+    ----------
+    classes
+        Class names, in the order of the columns.
+    probabilities
+        float64 (n, k), rows sum to 1; NaN where the image is unreadable.
+    sets
+        bool (n, k), the prediction sets.
+    ood_scores, ood_p_values
+        float64 (n,); NaN where the image is unreadable.
+    verdicts
+        n verdicts.
+    reasons
+        n clauses.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    sets: NDArray[np.bool_]
+    ood_scores: NDArray[np.float64]
+    ood_p_values: NDArray[np.float64]
+    verdicts: tuple[OodVerdict, ...]
+    reasons: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    @property
+    def readable(self) -> NDArray[np.bool_]:
+        """Bool (n,): where there was an image."""
+        return np.array([v is not OodVerdict.UNREADABLE for v in self.verdicts], dtype=np.bool_)
+
+    @property
+    def predicted(self) -> list[str]:
+        """The likeliest class of each image, ``""`` where unreadable."""
+        best = np.nan_to_num(self.probabilities, nan=-1.0).argmax(axis=1)
+        return [self.classes[b] if ok else "" for b, ok in zip(best, self.readable, strict=True)]
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """float64 (n,): the largest probability, NaN where unreadable."""
+        return np.asarray(self.probabilities.max(axis=1), dtype=np.float64)
+
+    def __getitem__(self, i: int) -> Prediction:
+        row = self.probabilities[i]
+        return Prediction(
+            predicted_class=self.predicted[i],
+            confidence=float(row.max()),
+            probabilities={c: float(p) for c, p in zip(self.classes, row, strict=True)},
+            prediction_set=tuple(c for c, inside in zip(self.classes, self.sets[i], strict=True) if inside),
+            ood_score=float(self.ood_scores[i]),
+            ood_p_value=float(self.ood_p_values[i]),
+            verdict=self.verdicts[i],
+            reason=self.reasons[i] if self.reasons else "",
+        )
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[i] for i in range(len(self)))
+
+    def to_csv(self, paths: Sequence[str], extra: Mapping[str, Sequence[str]] | None = None) -> bytes:
+        """Return the UTF-8 CSV that `predict` writes, one row an image.
+
+        Parameters
+        ----------
+        paths
+            n names, written with `ai_models.core.paths.to_text`.
+        extra
+            Further columns (name -> n values), after ``path``.
+        """
+        more = dict(extra or {})
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(
+            ["path", *more, "predicted_class", "confidence", *(f"p_{to_text(c)}" for c in self.classes)]
+            + ["prediction_set", "ood_score", "ood_p_value", "verdict"]
+        )
+        predicted, confidence = self.predicted, self.confidence
+        for i, path in enumerate(paths):
+            members = [to_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
+            writer.writerow(
+                [to_text(path), *(values[i] for values in more.values()), to_text(predicted[i]), _number(confidence[i])]
+                + [_number(p) for p in self.probabilities[i]]
+                + ["|".join(members), _number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
+            )
+        return stream.getvalue().encode("utf-8")
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.9g}"

@@ -1,0 +1,327 @@
+"""The manifest: one row an image, with what keeps copies of one object together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core.errors import DataError
+from ai_models.core.paths import from_text, to_text, write_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "ImageRecord", "Manifest", "Split", "read_groups_csv"]
+
+
+class Split(StrEnum):
+    """Where a row stands. Only `TRAIN` rows are ever fitted on."""
+
+    UNASSIGNED = ""
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+    EXCLUDED = "excluded"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of a data set.
+
+    Attributes
+    ----------
+    path
+        POSIX path relative to the data set's root, as `os.fsdecode` gives it.
+    label
+        Class name; empty where it is not known.
+    sha256
+        Hex digest of the file's bytes.
+    width, height
+        Pixels, after the EXIF turn; 0 where the image cannot be decoded.
+    group
+        The physical object; rows of one group never stand on two sides of a split.
+    source_id
+        `path` of the photograph that this row is an augmented copy of; empty for a photograph.
+    split
+        Where the row stands.
+    fold
+        Fold number from 0 among training rows, -1 elsewhere.
+    extra
+        The user's own columns.
+    """
+
+    path: str
+    label: str = ""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    group: str = ""
+    source_id: str = ""
+    split: Split = Split.UNASSIGNED
+    fold: int = -1
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this row is an augmented copy of another."""
+        return bool(self.source_id)
+
+
+COLUMNS = tuple(f.name for f in fields(ImageRecord) if f.name != "extra")
+_INTEGERS = {"width", "height", "fold"}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The typed table of a data set.
+
+    Parameters
+    ----------
+    root
+        Folder that the paths are relative to.
+    records
+        The rows, in a stable order.
+
+    Raises
+    ------
+    DataError
+        When two rows name one path, a copy's parent is missing, or a copy does not stand with its parent
+        (group, split and fold), so that no code behind this type can score a copy or let one cross.
+    """
+
+    root: Path
+    records: tuple[ImageRecord, ...]
+
+    def __post_init__(self) -> None:
+        by_path = {r.path: r for r in self.records}
+        if len(by_path) != len(self.records):
+            twice = next(path for path, n in Counter(r.path for r in self.records).items() if n > 1)
+            raise DataError(f"manifest names '{twice}' more than once: keep one row for each image")
+        for row in self.records:
+            if not row.source_id:
+                continue
+            parent = by_path.get(row.source_id)
+            if parent is None:
+                raise DataError(f"'{row.path}' is a copy of '{row.source_id}', which the manifest lacks: add that row")
+            if (row.group, row.split, row.fold) != (parent.group, parent.split, parent.fold):
+                raise DataError(
+                    f"'{row.path}' does not stand where its parent '{parent.path}' stands "
+                    "(group, split, fold must be equal): split again, copies follow their parents"
+                )
+
+    # -- looking ---------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return iter(self.records)
+
+    @property
+    def files(self) -> list[Path]:
+        """Absolute path of each row."""
+        return [self.root / r.path for r in self.records]
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """Class name of each row, shape (n,)."""
+        return np.array([r.label for r in self.records], dtype=np.str_)
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Group of each row, shape (n,); a row without one is a group of its own."""
+        return np.array([r.group or f"\x00{r.path}" for r in self.records], dtype=np.str_)
+
+    @property
+    def folds(self) -> NDArray[np.int64]:
+        """Fold of each row, shape (n,), -1 outside training."""
+        return np.array([r.fold for r in self.records], dtype=np.int64)
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in sorted order, without the unlabelled and the excluded."""
+        return sorted({r.label for r in self.records if r.label and r.split is not Split.EXCLUDED})
+
+    @property
+    def is_split(self) -> bool:
+        """Whether any row has a side."""
+        return any(r.split in (Split.TRAIN, Split.VAL, Split.TEST) for r in self.records)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return for each class how many photographs and how many groups it has (copies not counted)."""
+        photographs = self.originals()
+        groups = photographs.groups
+        labels = photographs.labels
+        return {c: (int((labels == c).sum()), len(set(groups[labels == c].tolist()))) for c in photographs.classes}
+
+    # -- choosing --------------------------------------------------------------------------------------
+    def where(self, keep: Callable[[ImageRecord], bool]) -> Manifest:
+        """Return the rows for which `keep` is true; a copy goes with its parent."""
+        kept = {r.path for r in self.records if keep(r)}
+        rows = tuple(r for r in self.records if r.path in kept and (not r.source_id or r.source_id in kept))
+        return replace(self, records=rows)
+
+    def on(self, *sides: Split) -> Manifest:
+        """Return the rows that stand on one of the sides."""
+        return self.where(lambda r: r.split in sides)
+
+    def originals(self) -> Manifest:
+        """Return the photographs, without augmented copies."""
+        return self.where(lambda r: not r.source_id)
+
+    def copies(self) -> tuple[ImageRecord, ...]:
+        """Return the augmented copies."""
+        return tuple(r for r in self.records if r.source_id)
+
+    def map(self, change: Callable[[ImageRecord], ImageRecord]) -> Manifest:
+        """Return the manifest with each row changed."""
+        return replace(self, records=tuple(change(r) for r in self.records))
+
+    # -- files -----------------------------------------------------------------------------------------
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows as a pandas frame, one column each, the user's own last."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self._rows()), columns=[*COLUMNS, *self._extras()])
+
+    def to_csv(self) -> bytes:
+        """Return the manifest as the bytes of a UTF-8 CSV, equal for equal rows."""
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*COLUMNS, *self._extras()])
+        writer.writerows(self._rows())
+        return stream.getvalue().encode("utf-8")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to ``.csv`` or ``.parquet``, atomically."""
+        target = Path(path)
+        if target.suffix == ".parquet":
+            stream = io.BytesIO()
+            self.to_frame().to_parquet(stream, index=False)
+            return write_bytes(target, stream.getvalue())
+        return write_bytes(target, self.to_csv())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Manifest:
+        """Read a manifest.
+
+        Parameters
+        ----------
+        path
+            A ``.csv`` (UTF-8) or ``.parquet`` file with at least a column ``path``.
+        root
+            Folder that the paths are relative to; by default the manifest's own.
+
+        Raises
+        ------
+        DataError
+            When the file cannot be read, lacks ``path``, or a row breaks the rules of the type.
+        """
+        source = Path(path)
+        rows = _read_table(source)
+        if rows and "path" not in rows[0]:
+            raise DataError(f"'{source}' has no column 'path': a manifest has the columns {', '.join(COLUMNS)}")
+        records = tuple(_record(row, source, number) for number, row in enumerate(rows, start=2))
+        return cls(root=Path(root) if root is not None else source.parent, records=records)
+
+    def _extras(self) -> list[str]:
+        return sorted({name for r in self.records for name in r.extra})
+
+    def _rows(self) -> Iterator[list[Any]]:
+        extras = self._extras()
+        for r in self.records:
+            yield [
+                to_text(r.path),
+                to_text(r.label),
+                r.sha256,
+                r.width,
+                r.height,
+                to_text(r.group),
+                to_text(r.source_id),
+                str(r.split),
+                r.fold,
+                *(r.extra.get(name, "") for name in extras),
+            ]
+
+
+def read_groups_csv(path: str | os.PathLike[str], manifest: Manifest) -> dict[str, str]:
+    """Read the user's own groups.
+
+    Parameters
+    ----------
+    path
+        CSV with the columns ``file,group`` (further ones are ignored); ``file`` is relative to the root.
+    manifest
+        The rows that the groups are about.
+
+    Returns
+    -------
+    dict
+        Manifest path -> group, for the rows that the file names.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, a file is named twice with two groups, or no row is named at all.
+    """
+    source = Path(path)
+    rows = _read_table(source)
+    if not rows or not {"file", "group"} <= set(rows[0]):
+        raise DataError(
+            f"'{source}' must have the columns 'file' and 'group', got {', '.join(rows[0]) if rows else 'no rows'}"
+        )
+    known = {r.path for r in manifest}
+    groups: dict[str, str] = {}
+    for row in rows:
+        file, group = Path(from_text(row["file"])).as_posix(), row["group"].strip()
+        if group and groups.setdefault(file, group) != group:
+            raise DataError(f"'{source}' gives '{row['file']}' two groups: keep one")
+    named = {file: group for file, group in groups.items() if file in known}
+    if not named:
+        raise DataError(
+            f"no file of '{source}' is in '{manifest.root}': paths in the column 'file' are relative to that folder"
+        )
+    return named
+
+
+def _read_table(source: Path) -> list[dict[str, str]]:
+    try:
+        if source.suffix == ".parquet":
+            import pandas as pd
+
+            frame = pd.read_parquet(source).astype(str)
+            return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+        text = source.read_bytes().decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
+        return [{k: v for k, v in row.items() if k is not None} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise DataError(f"cannot read the table '{source}' ({error}): give a UTF-8 CSV with a header line") from error
+
+
+def _record(row: Mapping[str, str], source: Path, number: int) -> ImageRecord:
+    values: dict[str, Any] = {}
+    for name in COLUMNS:
+        text = row.get(name, "")
+        try:
+            if name in _INTEGERS:
+                values[name] = int(text) if text else (-1 if name == "fold" else 0)
+            elif name == "split":
+                values[name] = Split(text)
+            else:
+                values[name] = from_text(text) if name != "sha256" else text
+        except ValueError:
+            expected = "a whole number" if name in _INTEGERS else "one of train, val, test, excluded or nothing"
+            raise DataError(f"'{source}' line {number}: column '{name}' must be {expected}, got '{text}'") from None
+    path = values["path"]
+    if not path or path.startswith("/") or ".." in Path(path).parts:
+        raise DataError(f"'{source}' line {number}: 'path' must lie below the manifest's folder, got '{path}'")
+    return ImageRecord(**values, extra={k: v for k, v in row.items() if k not in COLUMNS})

@@ -1,0 +1,141 @@
+"""Every group of settings, with the defaults that the command line shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ai_models.core.config import Config, setting
+
+__all__ = [
+    "AUGMENTATION_PRESETS",
+    "AugmentationConfig",
+    "EvaluationConfig",
+    "FeatureConfig",
+    "InspectionConfig",
+    "PreprocessConfig",
+    "SplitConfig",
+    "TrainingConfig",
+]
+
+AUGMENTATION_PRESETS = ("auto", "minimal", "light", "medium", "heavy", "robust")
+
+
+@dataclass(frozen=True)
+class PreprocessConfig(Config):
+    """What is done to pixels before features, the same in training and service. Off by default."""
+
+    preset: str = setting(
+        "none", "none, basic (white balance, CLAHE) or artifact (all four)", choices=("none", "basic", "artifact")
+    )
+    clahe_clip: float = setting(2.0, "CLAHE clip limit", ge=0.1, le=40)
+    denoise_strength: float = setting(10.0, "h of fast non-local means", ge=0.1, le=100)
+    unsharp_radius: float = setting(1.0, "radius of the unsharp mask in pixels", ge=0.1, le=20)
+
+
+@dataclass(frozen=True)
+class FeatureConfig(Config):
+    """Which blocks are computed, from what image size, and where they are cached."""
+
+    use_cnn_features: bool = setting(True, "embedding of a pretrained network")
+    use_hog_features: bool = setting(True, "histograms of oriented gradients")
+    use_lbp_features: bool = setting(True, "local binary patterns")
+    use_sift_features: bool = setting(True, "dense SIFT, encoded with a codebook fitted on training rows")
+    use_colour_features: bool = setting(True, "colour histograms and moments")
+    use_orb_features: bool = setting(False, "ORB keypoints, encoded with a codebook fitted on training rows")
+    use_surf_features: bool = setting(False, "refused: SURF is non-free and not in stock OpenCV")
+    custom_blocks: tuple[str, ...] = setting((), "names of registered extractors of your own")
+    image_size: int = setting(224, "side in pixels of the square that features see", ge=32, le=1024)
+    backbone: str = setting("tf_efficientnet_lite0", "name of the network: torchvision's or timm's")
+    weights: str = setting("", "local weights file of the network; empty for the ones that are installed or the hub's")
+    device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
+    batch_size: int = setting(32, "images a network batch", ge=1, le=4096)
+    cache_features: bool = setting(True, "keep features on disk between runs")
+    cache_dir: str = setting("feature_cache", "folder of the feature cache")
+    max_cache_size_gb: float = setting(2.0, "size from which the least recently used features are dropped", ge=0.001)
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if self.use_surf_features:
+            found.append("use_surf_features cannot be true: SURF is non-free and absent from stock OpenCV, use SIFT")
+        blocks = (
+            self.use_cnn_features, self.use_hog_features, self.use_lbp_features, self.use_sift_features,
+            self.use_colour_features, self.use_orb_features, self.use_surf_features,
+        )  # fmt: skip
+        if not any(blocks) and not self.custom_blocks:
+            found.append("all feature blocks are off: switch on at least one of use_..._features")
+        return found
+
+
+@dataclass(frozen=True)
+class InspectionConfig(Config):
+    """How a folder is looked at."""
+
+    quick_mode: bool = setting(False, "skip near duplicates and quality scores")
+    check_duplicates: bool = setting(True, "look for near duplicates, also flipped and turned")
+    corruption_threshold: float = setting(
+        0.1, "share of undecodable rows from which a truncated image is called corrupt rather than damaged", ge=0, le=1
+    )
+    strict: bool = setting(False, "judge quality by the strict levels")
+    keep_failing: bool = setting(True, "keep images that fail the quality levels in the manifest")
+    workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
+
+
+@dataclass(frozen=True)
+class SplitConfig(Config):
+    """How rows are divided."""
+
+    test_size: float = setting(0.15, "share of groups held out for the final figures", ge=0, le=0.9)
+    val_size: float = setting(0.15, "share of groups held out for looking at while you work", ge=0, le=0.9)
+    folds: int = setting(5, "folds of cross-validation among training rows", ge=2, le=50)
+    seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if not found and self.test_size + self.val_size >= 0.95:
+            found.append(
+                f"test_size + val_size must leave at least 5 % to train on, got {self.test_size + self.val_size:g}"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class AugmentationConfig(Config):
+    """How copies of training photographs are made."""
+
+    target_samples: int = setting(0, "images a class after balancing; 0 for the size of the largest class", ge=0)
+    augmentation_factor: float = setting(2.0, "most copies per photograph of a class, on average", ge=0, le=100)
+    quality_threshold: float = setting(0.3, "quality score in [0, 1] below which a copy is thrown away", ge=0, le=1)
+    preset: str = setting(
+        "auto", "auto: light below 500 images, medium to 2,000, heavy above", choices=AUGMENTATION_PRESETS
+    )
+    seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
+    workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Config):
+    """How the ensemble is fitted, calibrated and judged."""
+
+    cv_folds: int = setting(5, "grouped folds of cross-fitting", ge=2, le=20)
+    test_size: float = setting(
+        0.2, "share of groups held out; 0 to fit on every row and report out-of-fold figures", ge=0, le=0.9
+    )
+    quick_mode: bool = setting(False, "3 folds, half the search, no ORB and no SIFT")
+    use_dimensionality_reduction: bool = setting(True, "principal components a block, fitted inside each fold")
+    coverage: float = setting(0.9, "share of prediction sets that hold the true class", ge=0.5, le=0.999)
+    ood_alpha: float = setting(0.05, "stated false-alarm rate of the out-of-distribution verdict", ge=0.001, le=0.5)
+    confidence_threshold: float = setting(0.5, "below this confidence the verdict is at least unsure", ge=0, le=1)
+    seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
+    workers: int = setting(0, "processes; 0 for one a core", ge=0, le=256)
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(Config):
+    """How a model is judged."""
+
+    quick: bool = setting(False, "fewer bootstrap draws, no importance by feature, no error gallery")
+    bootstrap_draws: int = setting(2000, "draws of the grouped bootstrap", ge=100, le=100_000)
+    ece_bins: int = setting(15, "bins of the expected calibration error", ge=2, le=100)
+    gallery_size: int = setting(24, "errors shown with pictures", ge=0, le=500)
+    seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
+    workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
