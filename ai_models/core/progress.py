@@ -1,8 +1,9 @@
-"""Progress bars on long work, on stderr, silent where nobody looks."""
+"""Progress bars on long work, on stderr: live on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -11,15 +12,15 @@ __all__ = ["progress"]
 T = TypeVar("T")
 
 
-def progress(items: Iterable[T], *, total: int, label: str, unit: str = "img") -> Iterator[T]:
-    """Yield the items while showing how far it is, the rate and the time left.
+def progress(items: Iterable[T], *, total: int | None, label: str, unit: str = "img") -> Iterator[T]:
+    """Yield the items while showing how far it is, the rate and the time left; nothing without tqdm.
 
     Parameters
     ----------
     items
         What to walk through.
     total
-        How many there are.
+        How many there are; None where that is not known.
     label
         What is being done, such as ``"extract"``.
     unit
@@ -30,4 +31,6 @@ def progress(items: Iterable[T], *, total: int, label: str, unit: str = "img") -
         return
     from tqdm import tqdm
 
-    yield from tqdm(items, total=total, desc=f"{label:<10}", unit=unit, dynamic_ncols=True, mininterval=0.2)
+    live = sys.stderr is not None and sys.stderr.isatty()
+    every = 0.2 if live else 10.0  # a log gets a line every ten seconds, and the last one
+    yield from tqdm(items, total=total, desc=f"{label:<10}", unit=unit, dynamic_ncols=live, mininterval=every)
