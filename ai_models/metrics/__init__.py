@@ -1,0 +1,77 @@
+"""Arrays -> numbers, with what their sample size leaves open; NumPy only.
+
+Labels are integers 0..k-1, probabilities float (n, k), scores higher = more unusual.
+"""
+
+from __future__ import annotations
+
+from ai_models.metrics.calibration import (
+    BrierDecomposition,
+    ReliabilityBins,
+    brier,
+    brier_decomposition,
+    brier_losses,
+    ece,
+    ece_floor,
+    nll,
+    nll_losses,
+    reliability,
+)
+from ai_models.metrics.classification import (
+    PerClass,
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    f1_macro,
+    f1_weighted,
+    from_confusion,
+    per_class,
+    top_k_accuracy,
+)
+from ai_models.metrics.detection import auroc, fpr_at_tpr, roc_curve
+from ai_models.metrics.intervals import (
+    Interval,
+    clopper_pearson,
+    group_draws,
+    grouped_bootstrap,
+    grouped_bootstrap_many,
+    grouped_share,
+    square_and_add,
+    wilson,
+)
+from ai_models.metrics.paired import PairedDifference, paired_difference
+
+__all__ = [
+    "BrierDecomposition",
+    "Interval",
+    "PairedDifference",
+    "PerClass",
+    "ReliabilityBins",
+    "accuracy",
+    "auroc",
+    "balanced_accuracy",
+    "brier",
+    "brier_decomposition",
+    "brier_losses",
+    "clopper_pearson",
+    "confusion_matrix",
+    "ece",
+    "ece_floor",
+    "f1_macro",
+    "f1_weighted",
+    "fpr_at_tpr",
+    "from_confusion",
+    "group_draws",
+    "grouped_bootstrap",
+    "grouped_bootstrap_many",
+    "grouped_share",
+    "nll",
+    "nll_losses",
+    "paired_difference",
+    "per_class",
+    "reliability",
+    "roc_curve",
+    "square_and_add",
+    "top_k_accuracy",
+    "wilson",
+]
