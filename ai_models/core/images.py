@@ -21,7 +21,7 @@ import stat
 import struct
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -43,6 +43,7 @@ __all__ = [
     "Verdict",
     "decode",
     "decoder_id",
+    "examine",
     "probe",
     "read_bytes",
     "read_image",
@@ -209,7 +210,7 @@ def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile data
-        raise _explain(error, data) from error
+        raise _explain(error) from error
 
 
 def read_image(path: str | os.PathLike[str], *, size: int | None = None) -> RGBImage:
@@ -238,33 +239,36 @@ def resize(image: RGBImage, size: int) -> RGBImage:
 
 def probe(path: str | os.PathLike[str]) -> Probe:
     """Look at a file: read, hash and decode it whole, and say what it is. Never raises for a bad file."""
+    return examine(path)[0]
+
+
+def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
+    """Look at a file as `probe` does, and return the pixels as well where it is readable (as `decode` gives them)."""
     try:
         data = read_bytes(path)
     except ImageError as error:
-        return Probe(Verdict(error.verdict), error.detail, missing_rows=1.0)
+        return Probe(Verdict(error.verdict), error.detail, missing_rows=1.0), None
     digest = hashlib.sha256(data).hexdigest()
     known = Probe(Verdict.OK, format=sniff(data), bytes=len(data), sha256=digest)
     try:
         image = _open(data, MAX_PIXELS)
     except ImageError as error:
-        return _changed(known, verdict=Verdict(error.verdict), detail=error.detail, missing_rows=1.0)
+        return replace(known, verdict=Verdict(error.verdict), detail=error.detail, missing_rows=1.0), None
     turned = _orientation(image) > 1
     width, height = image.size if _orientation(image) < 5 else image.size[::-1]
-    known = _changed(known, format=image.format or "", mode=image.mode, width=width, height=height, exif_turned=turned)
+    known = replace(known, format=image.format or "", mode=image.mode, width=width, height=height, exif_turned=turned)
     try:
         image.load()
-        _to_rgb(image)
+        pixels = _to_rgb(ImageOps.exif_transpose(image))
     except Exception as error:  # as in decode
-        fault = _explain(error, data)
-        return _changed(
-            known, verdict=Verdict(fault.verdict), detail=fault.detail, missing_rows=_missing_rows(data, image.size)
-        )
+        fault = _explain(error)
+        lost = _missing_rows(data, image.size)
+        return replace(known, verdict=Verdict(fault.verdict), detail=fault.detail, missing_rows=lost), None
     expected = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower())
     if expected != image.format:
-        return _changed(
-            known, verdict=Verdict.WRONG_EXTENSION, detail=f"the name says {expected}, the content is {image.format}"
-        )
-    return known
+        detail = f"the name says {expected}, the content is {image.format}"
+        return replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail), pixels
+    return known, pixels
 
 
 def decoder_id() -> str:
@@ -321,7 +325,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
             Verdict.TRUNCATED if len(data) < 64 else Verdict.CORRUPT, "the header cannot be read"
         ) from error
     except Exception as error:  # as in decode
-        raise _explain(error, data) from error
+        raise _explain(error) from error
     if image.size[0] * image.size[1] > max_pixels:
         raise ImageError(
             Verdict.BOMB, f"{image.size[0]} x {image.size[1]} pixels, more than the {max_pixels:,} that are decoded"
@@ -331,7 +335,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _explain(error: Exception, data: bytes) -> ImageError:
+def _explain(error: Exception) -> ImageError:
     if isinstance(error, ImageError):
         return error
     text = str(error) or type(error).__name__
@@ -344,12 +348,6 @@ def _explain(error: Exception, data: bytes) -> ImageError:
     return ImageError(
         Verdict.TRUNCATED if short or isinstance(error, (EOFError, struct.error)) else Verdict.CORRUPT, text
     )
-
-
-def _changed(known: Probe, **changes: object) -> Probe:
-    from dataclasses import replace
-
-    return replace(known, **changes)  # type: ignore[arg-type]
 
 
 def _orientation(image: Image.Image) -> int:

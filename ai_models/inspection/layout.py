@@ -1,0 +1,84 @@
+"""Where a label and a side come from: the folders that an image lies in."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_models.core.images import EXTENSIONS
+from ai_models.core.records import Split
+
+__all__ = ["Layout", "empty_classes", "other_files"]
+
+SIDES = {"train": Split.TRAIN, "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL, "test": Split.TEST}
+"""Names of top folders that are sides of a split, in any case."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the folders of a data set are read.
+
+    Attributes
+    ----------
+    kind
+        ``classes`` (root/<class>/**/img), ``split`` (root/{train,val,test}/<class>/**/img) or ``flat`` (no labels).
+    """
+
+    kind: str
+
+    @classmethod
+    def of(cls, paths: Iterable[str]) -> Layout:
+        """Recognise the layout of images by their paths relative to the root."""
+        tops = {path.split("/", 1)[0] for path in paths if "/" in path}
+        if not tops:
+            return cls("flat")
+        return cls("split" if all(top.casefold() in SIDES for top in tops) else "classes")
+
+    def place(self, path: str) -> tuple[str, Split]:
+        """Return the label and the side of one image, ``""`` and `Split.UNASSIGNED` where the folders say none."""
+        parts = path.split("/")
+        if self.kind == "split" and len(parts) > 1:
+            return (parts[1] if len(parts) > 2 else ""), SIDES[parts[0].casefold()]
+        return (parts[0] if len(parts) > 1 else ""), Split.UNASSIGNED
+
+
+def empty_classes(root: Path, layout: Layout, labels: Iterable[str]) -> list[str]:
+    """Return the folders at the level of classes that hold no image, as paths relative to the root."""
+    known = set(labels)
+    if layout.kind == "flat":
+        return []
+    above = [root] if layout.kind == "classes" else [root / name for name in _folders(root) if name.casefold() in SIDES]
+    return sorted(
+        Path(os.path.relpath(parent / name, root)).as_posix()
+        for parent in above
+        for name in _folders(parent)
+        if name not in known
+    )
+
+
+def other_files(root: Path) -> tuple[int, dict[str, int], list[str]]:
+    """Count the files that are not named like images.
+
+    Returns
+    -------
+    tuple
+        Their number, the number by lower-case extension, and the first hundred paths in sorted order.
+    """
+    found: list[str] = []
+    for folder, inner, names in os.walk(root):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        found += [
+            Path(os.path.relpath(os.path.join(folder, name), root)).as_posix()
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() not in EXTENSIONS
+        ]
+    by_extension = Counter(os.path.splitext(path)[1].lower() or "(none)" for path in found)
+    return len(found), dict(sorted(by_extension.items())), sorted(found)[:100]
+
+
+def _folders(parent: Path) -> Sequence[str]:
+    with os.scandir(parent) as entries:
+        return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())

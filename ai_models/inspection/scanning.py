@@ -1,0 +1,177 @@
+"""A folder -> its manifest with groups, and what was found on the way. Reads only."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ai_models.core.errors import DataError
+from ai_models.core.images import walk_images
+from ai_models.core.paths import require_dir, to_text
+from ai_models.core.records import COLUMNS, ImageRecord, Manifest, read_groups_csv
+from ai_models.core.settings import InspectionConfig
+from ai_models.duplicates import DuplicateEdge, Fingerprint, connected_groups, duplicate_edges
+from ai_models.execution import map_ordered
+from ai_models.inspection.files import InspectedFile, Question, look
+from ai_models.inspection.layout import Layout
+
+__all__ = ["Scan", "scan"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    manifest
+        One row for each readable image (without the failing ones where that was asked for), with groups, and with
+        sides where the folders or an earlier manifest give them.
+    files
+        One entry for each file named like an image, readable or not, in the order of paths.
+    edges
+        The evidence that images show one object.
+    layout
+        How the folders were read.
+    user_groups
+        Path -> group as the user or an earlier manifest gave it.
+    missing
+        Rows of an earlier manifest that have no file.
+    config
+        The settings of the look.
+    """
+
+    manifest: Manifest
+    files: tuple[InspectedFile, ...]
+    edges: tuple[DuplicateEdge, ...]
+    layout: Layout
+    user_groups: Mapping[str, str]
+    missing: tuple[str, ...]
+    config: InspectionConfig
+
+
+def scan(
+    data_dir: str | os.PathLike[str],
+    config: InspectionConfig | None = None,
+    *,
+    groups_csv: str | os.PathLike[str] | None = None,
+) -> Scan:
+    """Look at every image of a folder once and group those that show one object.
+
+    A ``manifest.csv`` in the folder, written by this package, is honoured: its labels, sides, groups and parents of
+    augmented copies stand; copies are not compared, they follow their parents.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of images: ``<class>/**``, ``{train,val,test}/<class>/**``, or flat (no labels).
+    config
+        The settings; defaults where None.
+    groups_csv
+        The user's own groups, columns ``file,group``; they join what the images show and never split it.
+
+    Raises
+    ------
+    DataError
+        When the folder is absent, a file, holds no image or no readable image, or the groups cannot be read.
+    """
+    settings = config or InspectionConfig()
+    root = require_dir(data_dir, what="the data folder")
+    known = _earlier_rows(root)
+    paths = list(walk_images(root))
+    paths += sorted(path for path in known if path not in set(paths) and os.path.lexists(root / path))
+    if not paths:
+        raise DataError(
+            f"no image found in '{root}': put JPEG, PNG, WebP, BMP, TIFF or GIF files into one folder a class"
+        )
+    layout = Layout.of(paths)
+    files, prints = _look_at_all(root, sorted(paths), known, layout, settings)
+    if not any(f.probe.readable for f in files):
+        worst = files[0]
+        raise DataError(
+            f"none of the {len(files)} image files in '{root}' can be read "
+            f"(the first, '{to_text(worst.path)}', is {worst.probe.verdict}: {worst.probe.detail}): check the files"
+        )
+    rows = _rows(files, known, settings)
+    hashes = {f.path: f.probe.sha256 for f in files if f.path in prints}
+    edges = duplicate_edges(hashes, prints, near=settings.check_duplicates and not settings.quick_mode)
+    manifest = Manifest(root, tuple(rows))
+    user_groups = _user_groups(manifest, known, groups_csv)
+    groups = connected_groups(manifest.records, edges, user_groups)
+    manifest = Manifest(root, tuple(_placed(rows, groups)))
+    missing = tuple(sorted(set(known) - {f.path for f in files}))
+    return Scan(manifest, tuple(files), tuple(edges), layout, user_groups, missing, settings)
+
+
+def _earlier_rows(root: Path) -> dict[str, ImageRecord]:
+    """Return the rows of a manifest of ours in the folder; a foreign file of that name is none."""
+    path = root / "manifest.csv"
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = next(csv.reader(stream), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return {}
+    return {r.path: r for r in Manifest.load(path)} if set(COLUMNS) <= set(header) else {}
+
+
+def _look_at_all(
+    root: Path, paths: list[str], known: Mapping[str, ImageRecord], layout: Layout, config: InspectionConfig
+) -> tuple[list[InspectedFile], dict[str, Fingerprint]]:
+    questions = []
+    for path in paths:
+        label, split = layout.place(path)
+        source = ""
+        if path in known:
+            label, split, source = known[path].label, known[path].split, known[path].source_id
+        questions.append(Question(root, path, label, split, source, not config.quick_mode, config.strict))
+    files, prints = [], {}
+    answers = map_ordered(look, questions, workers=config.workers, label="inspect", total=len(questions))
+    for file, print_ in answers:
+        files.append(file)
+        if print_ is not None:
+            prints[file.path] = print_
+    return files, prints
+
+
+def _rows(files: list[InspectedFile], known: Mapping[str, ImageRecord], config: InspectionConfig) -> list[ImageRecord]:
+    """Return a row for each image that stays; a copy stays where its parent does."""
+    kept = {f.path for f in files if f.probe.readable and (config.keep_failing or not f.failures)}
+    rows = []
+    for file in files:
+        if file.path not in kept or (file.source_id and file.source_id not in kept):
+            continue
+        before = known.get(file.path, ImageRecord(file.path, label=file.label, split=file.split))
+        probe = file.probe
+        rows.append(replace(before, sha256=probe.sha256, width=probe.width, height=probe.height))
+    return rows
+
+
+def _user_groups(
+    manifest: Manifest, known: Mapping[str, ImageRecord], groups_csv: str | os.PathLike[str] | None
+) -> dict[str, str]:
+    """Return path -> given group; where a new file names one member of an earlier group, the others go with it."""
+    earlier = {r.path: known[r.path].group for r in manifest.originals() if r.path in known and known[r.path].group}
+    if groups_csv is None:
+        return earlier
+    named = read_groups_csv(groups_csv, manifest)
+    renamed: dict[str, str] = {}
+    for path in sorted(named):
+        if path in earlier and named[path]:
+            renamed[earlier[path]] = min(renamed.get(earlier[path], named[path]), named[path])
+    carried = {path: renamed.get(group, group) for path, group in earlier.items()}
+    return {**carried, **{path: group for path, group in named.items() if group}}
+
+
+def _placed(rows: list[ImageRecord], groups: Mapping[str, str]) -> list[ImageRecord]:
+    """Give each row its group, and each copy the side and fold of its parent."""
+    by_path = {r.path: r for r in rows}
+    placed = []
+    for row in rows:
+        parent = by_path[row.source_id] if row.source_id else row
+        placed.append(replace(row, group=groups[row.path], split=parent.split, fold=parent.fold))
+    return placed
