@@ -108,7 +108,7 @@ def assign_holdout(
     if assigned is None:
         raise SplitRefusedError(
             f"no share of {share:g} can be held out with every class on both sides, because groups hold several "
-            "classes: set the share to 0 or add photographs of other objects"
+            "classes or are already placed: set the share to 0 or add photographs of other objects"
         )
     return np.equal(assigned[table.row_group], 1)
 
@@ -154,7 +154,7 @@ class GroupedStratifiedKFold:
         return f"{type(self).__name__}(n_splits={self.n_splits}, seed={self.seed})"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds."""
+        """Return the number of folds; the arguments are ignored."""
         return self.n_splits
 
     def split(
