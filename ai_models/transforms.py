@@ -135,7 +135,7 @@ def _perspective(image: RGBImage, rng: np.random.Generator, strength: float) -> 
     )
 
 
-def _flip(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBImage:
+def _flip(image: RGBImage, _rng: np.random.Generator, _strength: float) -> RGBImage:
     return _u8(image[:, ::-1])
 
 
@@ -192,14 +192,14 @@ def _noise(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBIma
 
 
 def _blur(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBImage:
-    """Gaussian blur with a kernel of 3 to 7 pixels (at full strength)."""
-    side = 3 + 2 * int(rng.integers(1 + round(2 * min(1.0, strength))))
+    """Gaussian blur with a kernel of 3 to 7 pixels (at full strength) where the short side has 256."""
+    side = _scaled(image, 3 + 2 * int(rng.integers(1 + round(2 * min(1.0, strength)))))
     return _u8(cv2.GaussianBlur(image, (side, side), 0, borderType=cv2.BORDER_REFLECT_101))
 
 
 def _motion_blur(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBImage:
-    """Average along a straight line of 3 to 9 pixels (at full strength)."""
-    length = 3 + 2 * int(rng.integers(1 + round(3 * min(1.0, strength))))
+    """Average along a straight line of 3 to 9 pixels (at full strength) where the short side has 256."""
+    length = _scaled(image, 3 + 2 * int(rng.integers(1 + round(3 * min(1.0, strength)))))
     angle = rng.uniform(0.0, math.pi)
     kernel = np.zeros((length, length), dtype=np.float32)
     half = (length - 1) / 2
@@ -215,6 +215,12 @@ def _jpeg(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBImag
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=quality)
     return decode(stream.getvalue())
+
+
+def _scaled(image: RGBImage, pixels: int) -> int:
+    """Return an odd length that is to a large image what `pixels` is to one of 256 pixels."""
+    scale = max(1.0, float(min(image.shape[:2])) / 256.0)
+    return 2 * (round(pixels * scale) // 2) + 1
 
 
 def _lookup(image: RGBImage, levels: NDArray[Any]) -> RGBImage:
