@@ -32,6 +32,7 @@ MIN_TILE_AGREEMENT = 0.45
 
 _BLUR = 4.0  # px of 64: detail is what is finer than this
 _FLAT = 2.0  # grey levels: detail weaker than this proves nothing
+_ROUNDING = 0.45  # grey levels of detail that may be nothing but rounding
 _TILE_NOISE = 5.0  # grey levels that compression alone puts into a tile
 _TILES = 4
 _ROWS = 1024  # rows of one product of hashes
@@ -83,7 +84,7 @@ def agreement(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[n
     tiled = (-1, _TILES, side, _TILES, side)
     product = (a * b).reshape(tiled).sum(axis=(2, 4), dtype=np.float64)
     energy = (a * a + b * b).reshape(tiled).sum(axis=(2, 4), dtype=np.float64)
-    whole = 2 * product.sum(axis=(1, 2)) / (energy.sum(axis=(1, 2)) + 2 * SIDE**2 * _FLAT**2 * 0.05)
+    whole = 2 * product.sum(axis=(1, 2)) / (energy.sum(axis=(1, 2)) + 2 * SIDE**2 * _ROUNDING**2)
     floor = 2 * side**2 * _TILE_NOISE**2
     worst = ((2 * product + floor) / (energy + floor)).min(axis=(1, 2))
     flat = (a.std(axis=(1, 2)) < _FLAT) | (b.std(axis=(1, 2)) < _FLAT)
