@@ -116,7 +116,7 @@ class AugmentationConfig(Config):
 class TrainingConfig(Config):
     """How the ensemble is fitted, calibrated and judged."""
 
-    cv_folds: int = setting(5, "grouped folds of cross-fitting", ge=2, le=20)
+    cv_folds: int = setting(0, "grouped folds of cross-fitting; 0 for 5, or 3 in quick mode", ge=0, le=20)
     test_size: float = setting(
         0.2, "share of groups held out; 0 to fit on every row and report out-of-fold figures", ge=0, le=0.9
     )
@@ -127,6 +127,17 @@ class TrainingConfig(Config):
     confidence_threshold: float = setting(0.5, "below this confidence the verdict is at least unsure", ge=0, le=1)
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "processes; 0 for one a core", ge=0, le=256)
+
+    @property
+    def folds(self) -> int:
+        """Folds in use: those asked for, else 5, or 3 in quick mode."""
+        return self.cv_folds or (3 if self.quick_mode else 5)
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if self.cv_folds == 1:
+            found.append("cv_folds must be at least 2, got 1")
+        return found
 
 
 @dataclass(frozen=True)

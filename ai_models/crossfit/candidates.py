@@ -1,0 +1,64 @@
+"""Which members are tried: kinds of classifiers on views of the feature blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ai_models.ensemble.members import MemberSpec
+
+__all__ = ["baseline_specs", "candidate_specs"]
+
+_TOGETHER = (("lbp", "colour"),)
+"""Blocks that are too small to stand alone and share a view."""
+_SVM_COMPONENTS, _FOREST_COMPONENTS, _BOOSTING_COMPONENTS = 64, 32, 16
+
+
+def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[MemberSpec, ...]:
+    """Return every member that may vote.
+
+    Parameters
+    ----------
+    blocks
+        Names of the feature blocks.
+    quick
+        Half the search: one setting a family, no boosting on single blocks.
+    """
+    names = tuple(blocks)
+    views = list(_views(names))
+    whole = views[-1]
+    specs: list[MemberSpec] = []
+    for view in views:
+        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((30.0, 10.0, 100.0), quick)]
+        specs += [MemberSpec("svm", view, _SVM_COMPONENTS, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
+        specs.append(MemberSpec("lda", view))
+    trees = {whole, views[0]} if quick else {whole, views[0], *(v for v in views if len(v) > 1)}
+    for view in sorted(trees):
+        specs += [MemberSpec("forest", view, _FOREST_COMPONENTS, (("leaf", c),)) for c in _halved((1, 2), quick)]
+    specs += [
+        MemberSpec("boosting", whole, _BOOSTING_COMPONENTS, (("iterations", c),)) for c in _halved((60, 30), quick)
+    ]
+    return tuple(specs)
+
+
+def baseline_specs(specs: Iterable[MemberSpec]) -> tuple[MemberSpec, ...]:
+    """Return the settings of the plain baseline: logistic regression on the embedding (or on the only view)."""
+    logistic = [s for s in specs if s.kind == "logistic"]
+    first = next((s.blocks for s in logistic if s.blocks == ("cnn",)), logistic[-1].blocks)
+    return tuple(s for s in logistic if s.blocks == first)
+
+
+def _views(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    joined = [pair for pair in _TOGETHER if set(pair) <= set(names)]
+    taken = {name for pair in joined for name in pair}
+    seen = []
+    for view in [*((n,) for n in names if n not in taken), *joined]:
+        seen.append(view)
+        yield view
+    if {"cnn", "sift"} < set(names):
+        yield ("cnn", "sift")
+    if names not in seen:
+        yield names
+
+
+def _halved(values: tuple[float, ...], quick: bool) -> tuple[float, ...]:
+    return values[:1] if quick else values

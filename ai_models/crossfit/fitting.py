@@ -1,0 +1,206 @@
+"""Decide the vote on out-of-fold scores, then fit the classifier that is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from ai_models.classifier import HybridClassifier, Judge
+from ai_models.core.predictions import Predictions
+from ai_models.core.rng import derive_seed
+from ai_models.core.settings import TrainingConfig
+from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.crossfit.rows import FittingRows
+from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
+from ai_models.ensemble.combination import Choice, choose, row_losses, softmax
+from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
+from ai_models.ensemble.scaler import BlockScaler
+from ai_models.ensemble.voting import VotingEnsemble
+from ai_models.execution import single_threaded_libraries
+from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.folds import assign_folds, largest_k
+from ai_models.metrics.paired import PairedDifference, paired_difference
+
+__all__ = ["MAX_COMPONENTS", "Decision", "decide", "fit_classifier", "nested_predictions"]
+
+MAX_COMPONENTS = 256
+"""Most principal components a block."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the out-of-fold scores of the fitting rows decided.
+
+    Attributes
+    ----------
+    choice
+        The vote, and its cross-fitted logits for the photographs in order.
+    outlier_scores
+        Out-of-fold, float64 (photographs, detectors).
+    use_copies
+        Whether augmented copies are fitted on.
+    copies_gain
+        Log-loss without minus with copies, paired by object; None where there are no copies.
+    """
+
+    choice: Choice
+    outlier_scores: NDArray[np.float64]
+    use_copies: bool
+    copies_gain: PairedDifference | None
+
+
+def decide(
+    extractor: HybridFeatureExtractor,
+    raw: RawFeatures,
+    rows: FittingRows,
+    config: TrainingConfig,
+    *,
+    label: str = "",
+) -> Decision:
+    """Cross-fit every candidate, weigh them, and keep augmented copies only where they help.
+
+    Parameters
+    ----------
+    extractor, raw, rows
+        As for `cross_fit`; `rows.folds` are the inner folds.
+    config
+        Settings of training.
+    label
+        Text of the progress bars; empty for none.
+    """
+    specs = candidate_specs(raw.blocks, quick=config.quick_mode)
+    photographs = rows.photographs
+    y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
+
+    def scored(use_copies: bool, text: str) -> tuple[Choice, OutOfFold]:
+        oof = cross_fit(
+            extractor, raw, rows, specs,
+            max_components=MAX_COMPONENTS if config.use_dimensionality_reduction else 0,
+            seed=config.seed, workers=config.workers, use_copies=use_copies, label=text if label else "",
+        )  # fmt: skip
+        return choose(oof.logits, y, groups, folds, baseline=baseline_specs(specs)), oof
+
+    choice, oof = scored(False, label)
+    if len(photographs) == len(rows):
+        return Decision(choice, oof.outlier_scores, False, None)
+    with_copies, _ = scored(True, f"{label}+copies")
+    gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
+    kept = gain.mean > gain.se
+    return Decision(with_copies if kept else choice, oof.outlier_scores, kept, gain)
+
+
+def fit_classifier(
+    extractor: HybridFeatureExtractor,
+    raw: RawFeatures,
+    rows: FittingRows,
+    decision: Decision,
+    config: TrainingConfig,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+) -> HybridClassifier:
+    """Fit every chosen part on all fitting rows, and the references on their out-of-fold scores.
+
+    Parameters
+    ----------
+    extractor, raw, rows
+        As for `decide`.
+    decision
+        What was decided on the same rows.
+    config
+        Settings of training.
+    metadata
+        Kept with the classifier.
+    """
+    photographs = rows.photographs
+    fitting = np.arange(len(rows)) if decision.use_copies else photographs
+    y, groups = rows.y[photographs], rows.groups[photographs]
+    with single_threaded_libraries():
+        fitted = clone(extractor).fit_raw(raw.take(photographs))
+        X = fitted.encode(raw.take(fitting))
+        blocks = fitted.block_slices
+        scaler = BlockScaler(blocks, MAX_COMPONENTS if config.use_dimensionality_reduction else 0).fit(X)
+        ensemble = VotingEnsemble(decision.choice.combination, scaler.slices_, config.seed)
+        ensemble.fit(scaler.transform(X), rows.y[fitting])
+        known = fitted.encode(raw.take(photographs)) if decision.use_copies else X
+        detector = OutlierDetector(outlier_columns(blocks), seed=derive_seed(config.seed, "outliers")).fit(known)
+    return HybridClassifier(
+        extractor=fitted,
+        scaler=scaler,
+        ensemble=ensemble,
+        detector=detector,
+        judge=_judge(decision, y, groups, config),
+        classes=rows.classes,
+        metadata=dict(metadata or {}),
+    )
+
+
+def nested_predictions(
+    extractor: HybridFeatureExtractor,
+    raw: RawFeatures,
+    rows: FittingRows,
+    config: TrainingConfig,
+    *,
+    label: str = "",
+) -> Predictions:
+    """Predict every photograph by a whole pipeline that was decided and fitted without its fold.
+
+    Nothing, not a weight nor a temperature nor a threshold, has seen the object that it is scored on. Predictions
+    are in the order of `rows.photographs`.
+
+    Parameters
+    ----------
+    extractor, raw, rows, config, label
+        As for `decide`; `rows.folds` are the outer folds, inner ones are drawn inside.
+    """
+    photographs = rows.photographs
+    parts: list[tuple[NDArray[np.int64], Predictions]] = []
+    for fold in np.unique(rows.folds[photographs]):
+        scored = photographs[rows.folds[photographs] == fold]
+        fitting = rows.with_copies(photographs[rows.folds[photographs] != fold])
+        inside, inside_raw = rows.take(fitting), raw.take(fitting)
+        own = inside.photographs
+        k = min(config.folds, largest_k(inside.y[own], inside.groups[own]))
+        inner = inside.refolded(
+            assign_folds(inside.y[own], inside.groups[own], k, seed=derive_seed(config.seed, "inner", int(fold)))
+        )
+        decision = decide(extractor, inside_raw, inner, config, label=f"{label} {fold + 1}" if label else "")
+        model = fit_classifier(extractor, inside_raw, inner, decision, config)
+        parts.append((scored, model.judge_features(model.extractor.encode(raw.take(scored)))))
+    return _in_order(parts, photographs)
+
+
+def _judge(decision: Decision, y: NDArray[np.int64], groups: NDArray[np.str_], config: TrainingConfig) -> Judge:
+    true_class = softmax(decision.choice.oof_logits)[np.arange(len(y)), y]
+    scale = OutlierScale().fit(decision.outlier_scores)
+    return Judge(
+        sets=ConformalReference().fit(1.0 - true_class, groups),
+        outliers=ConformalReference().fit(scale.combine(decision.outlier_scores), groups),
+        scale=scale,
+        coverage=config.coverage,
+        alpha=config.ood_alpha,
+        confidence_threshold=config.confidence_threshold,
+    )
+
+
+def _in_order(parts: list[tuple[NDArray[np.int64], Predictions]], photographs: NDArray[np.int64]) -> Predictions:
+    rows = np.concatenate([scored for scored, _ in parts])
+    order = np.argsort(rows)
+    assert (rows[order] == photographs).all()
+    first = parts[0][1]
+    verdicts = [v for _, p in parts for v in p.verdicts]
+    reasons = [r for _, p in parts for r in p.reasons]
+    return replace(
+        first,
+        probabilities=np.concatenate([p.probabilities for _, p in parts])[order],
+        sets=np.concatenate([p.sets for _, p in parts])[order],
+        ood_scores=np.concatenate([p.ood_scores for _, p in parts])[order],
+        ood_p_values=np.concatenate([p.ood_p_values for _, p in parts])[order],
+        verdicts=tuple(verdicts[i] for i in order),
+        reasons=tuple(reasons[i] for i in order),
+    )

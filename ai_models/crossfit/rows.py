@@ -1,0 +1,83 @@
+"""Rows that may be fitted on, with what keeps copies and objects apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core.records import Manifest
+
+__all__ = ["FittingRows"]
+
+
+@dataclass(frozen=True)
+class FittingRows:
+    """Rows that may be fitted on: photographs and their copies, with what keeps them apart.
+
+    Attributes
+    ----------
+    y
+        int64 (n,), labels in [0, k).
+    groups
+        (n,), the physical object.
+    folds
+        int64 (n,), the fold in which a photograph is scored; a copy has its parent's.
+    parents
+        int64 (n,), row of the photograph that a copy was made of, -1 for a photograph.
+    classes
+        Class names, in the order of the labels.
+    """
+
+    y: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    folds: NDArray[np.int64]
+    parents: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> FittingRows:
+        """Return the rows of a manifest; every row must have a label and a fold."""
+        classes = tuple(manifest.classes)
+        code = {c: i for i, c in enumerate(classes)}
+        row_of = {r.path: i for i, r in enumerate(manifest)}
+        return cls(
+            y=np.array([code[r.label] for r in manifest], dtype=np.int64),
+            groups=manifest.groups,
+            folds=manifest.folds,
+            parents=np.array([row_of[r.source_id] if r.source_id else -1 for r in manifest], dtype=np.int64),
+            classes=classes,
+        )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def photographs(self) -> NDArray[np.int64]:
+        """Rows that are not copies."""
+        return np.flatnonzero(self.parents < 0)
+
+    def with_copies(self, photographs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the photographs and every copy of one of them."""
+        chosen = np.zeros(len(self) + 1, dtype=np.bool_)
+        chosen[photographs] = True
+        return np.flatnonzero(chosen[: len(self)] | ((self.parents >= 0) & chosen[self.parents]))
+
+    def refolded(self, folds: NDArray[np.int64]) -> FittingRows:
+        """Return the rows with other folds, given for the photographs in order; copies follow their parents."""
+        out = np.full(len(self), -1, dtype=np.int64)
+        out[self.photographs] = folds
+        copies = np.flatnonzero(self.parents >= 0)
+        out[copies] = out[self.parents[copies]]
+        return FittingRows(self.y, self.groups, out, self.parents, self.classes)
+
+    def take(self, rows: NDArray[np.int64]) -> FittingRows:
+        """Return some of the rows; a copy may only be taken with its parent."""
+        place = np.full(len(self) + 1, -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        parents = self.parents[rows]
+        moved = np.where(parents >= 0, place[parents], -1)
+        if ((parents >= 0) & (moved < 0)).any():
+            raise ValueError("a copy was taken without the photograph it was made of")
+        return FittingRows(self.y[rows], self.groups[rows], self.folds[rows], moved, self.classes)

@@ -1,0 +1,73 @@
+"""The model card: what the model is, what it reached, what it must not be used for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ai_models.training.trainer import TrainingResult
+
+__all__ = ["model_card"]
+
+
+def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
+    """Return the Markdown of ``MODEL_CARD.md``, after the model cards of Mitchell et al. (2019).
+
+    Parameters
+    ----------
+    result
+        What training made.
+    metrics
+        As `ai_models.training.figures.training_metrics` gives them.
+    """
+    model = result.model
+    judged = metrics.get("held_out") or metrics["out_of_fold"]
+    where = "held-out photographs" if "held_out" in metrics else "out of fold"
+    votes = metrics["vote"]["members"]
+    lines = [
+        f"# Model card: {len(model.classes)} classes",
+        "",
+        "## What it does",
+        "",
+        "Says which of these classes a photograph shows, how likely each is, which classes cannot be ruled out, and",
+        "whether the photograph is unlike everything that the model was trained on.",
+        "",
+        "| class | photographs | objects |",
+        "|---|---|---|",
+        *(f"| {_cell(c)} | {n['images']} | {n['groups']} |" for c, n in metrics["training"]["classes"].items()),
+        "",
+        f"## What it reached ({where}: {judged['images']} photographs of {judged['groups']} objects)",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        f"| accuracy | {judged['accuracy']:.3f} |",
+        f"| balanced accuracy | {judged['balanced_accuracy']:.3f} |",
+        f"| log-loss | {judged['nll']:.3f} |",
+        f"| calibration error (ECE) | {judged['ece']:.3f}; a perfectly calibrated model would show "
+        f"{judged['ece_of_a_calibrated_model']:.3f} with so few photographs |",
+        f"| prediction sets that hold the true class | {judged['set_coverage']:.1%} "
+        f"(promised {model.judge.coverage:.0%}), mean size {judged['set_size']:.2f} |",
+        "",
+        "Photographs of one object (and its copies) never stand on both sides of a split. `amulet-ai evaluate` gives",
+        "the interval of each figure.",
+        "",
+        "## What it is made of",
+        "",
+        f"* Features: {', '.join(model.extractor.block_slices)} (digest `{model.extractor.digest()[:16]}`).",
+        *(f"* {v['weight']:.3f} of the vote: {v['member']}" for v in votes),
+        f"* Temperature {metrics['vote']['temperature']:.4g}, fitted last, on out-of-fold logits.",
+        "",
+        "## Limits",
+        "",
+        "* It knows only the classes above; another kind of object should come back as `ood`, and some will not.",
+        f"* About {model.judge.alpha:.0%} of ordinary photographs are called `ood`: the stated false-alarm rate.",
+        "* The figures hold for photographs made like the training ones; another background, camera or light is",
+        "  another question, to be measured with `amulet-ai evaluate --test-data-dir`.",
+        "* A result is a preliminary assessment that an expert should confirm.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,96 @@
+"""The figures that are written beside a model when it is trained: deterministic, no timings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ai_models.core.predictions import OodVerdict, Predictions
+from ai_models.core.records import Manifest, Split
+from ai_models.metrics import accuracy, balanced_accuracy, brier, ece, ece_floor, f1_macro, nll, per_class
+
+if TYPE_CHECKING:
+    from ai_models.training.trainer import TrainingResult
+
+__all__ = ["headline", "training_metrics"]
+
+
+def headline(manifest: Manifest, predictions: Predictions, *, seed: int = 0) -> dict[str, Any]:
+    """Return the main figures of predictions of labelled photographs.
+
+    Parameters
+    ----------
+    manifest
+        The photographs, in the order of the predictions.
+    predictions
+        One row each, all readable.
+    seed
+        Of the simulation behind the ECE's floor.
+    """
+    code = {c: i for i, c in enumerate(predictions.classes)}
+    y = np.array([code[r.label] for r in manifest], dtype=np.int64)
+    p = predictions.probabilities
+    predicted, k = p.argmax(axis=1), len(code)
+    floor, floor_high = ece_floor(p, seed=seed)
+    by_class = per_class(y, predicted, k)
+    verdicts = [str(v) for v in predictions.verdicts]
+    return {
+        "images": len(manifest),
+        "groups": len(set(manifest.groups.tolist())),
+        "accuracy": accuracy(y, predicted),
+        "balanced_accuracy": balanced_accuracy(y, predicted, k),
+        "f1_macro": f1_macro(y, predicted, k),
+        "f1": {c: _finite(f) for c, f in zip(predictions.classes, by_class.f1, strict=True)},
+        "nll": nll(y, p),
+        "brier": brier(y, p),
+        "ece": ece(y, p),
+        "ece_of_a_calibrated_model": floor,
+        "ece_of_a_calibrated_model_q95": floor_high,
+        "set_coverage": float(predictions.sets[np.arange(len(y)), y].mean()),
+        "set_size": float(predictions.sets.sum(axis=1).mean()),
+        "verdicts": {str(v): verdicts.count(str(v)) / len(verdicts) for v in OodVerdict},
+    }
+
+
+def training_metrics(result: TrainingResult) -> dict[str, Any]:
+    """Return the content of a model directory's ``metrics.json``."""
+    training = result.manifest.on(Split.TRAIN)
+    choice = result.decision.choice
+    gain = result.decision.copies_gain
+    copies = training.copies()
+    return {
+        "training": {
+            "images": len(training) - len(copies),
+            "copies": len(copies),
+            "classes": {c: {"images": n, "groups": g} for c, (n, g) in training.counts().items()},
+        },
+        "out_of_fold": {
+            "kind": "whole pipelines" if result.nested else "members fitted without the fold",
+            **headline(training.originals(), result.out_of_fold),
+        },
+        **{
+            {Split.VAL: "validation", Split.TEST: "held_out"}[side]: headline(
+                result.manifest.on(side).originals(), predictions
+            )
+            for side, predictions in result.held_out.items()
+        },
+        "vote": {
+            "members": [
+                {"member": m.name, "weight": w}
+                for m, w in zip(choice.combination.members, choice.combination.weights, strict=True)
+            ],
+            "temperature": choice.combination.temperature,
+            "kept_instead_of_logistic_regression": choice.kept_pool,
+            "nll_gain_over_logistic_regression": {"mean": choice.gain.mean, "standard_error": _finite(choice.gain.se)},
+        },
+        "alone": {
+            family: {"nll": s.nll, "balanced_accuracy": s.balanced_accuracy} for family, s in choice.standings.items()
+        },
+        "copies_kept": None if gain is None else result.decision.use_copies,
+        "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

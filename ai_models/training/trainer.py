@@ -1,0 +1,213 @@
+"""Train on the training rows of a manifest and write a model directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ai_models.artifacts import save_bundle
+from ai_models.classifier import HybridClassifier
+from ai_models.core.config import canonical_json
+from ai_models.core.errors import DataError
+from ai_models.core.logs import get_logger
+from ai_models.core.paths import prepare_output_dir
+from ai_models.core.predictions import Predictions
+from ai_models.core.records import ImageRecord, Manifest, Split
+from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+from ai_models.crossfit.fitting import Decision, decide, fit_classifier, nested_predictions
+from ai_models.crossfit.rows import FittingRows
+from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.folds import assign_folds
+from ai_models.training.card import model_card
+from ai_models.training.figures import training_metrics
+
+__all__ = ["HybridTrainer", "TrainingResult", "train_model"]
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training made, before it is written.
+
+    Attributes
+    ----------
+    model
+        The classifier, fitted on every training row.
+    decision
+        The vote and why it was chosen.
+    manifest
+        The rows, with the folds that were used.
+    out_of_fold
+        Predictions of the training photographs by models without their fold, in the manifest's order.
+    held_out
+        Side -> predictions of its photographs.
+    nested
+        Whether `out_of_fold` comes from whole pipelines (then it may be published) or from the inner folds.
+    """
+
+    model: HybridClassifier
+    decision: Decision
+    manifest: Manifest
+    out_of_fold: Predictions
+    held_out: dict[Split, Predictions]
+    nested: bool
+
+
+class HybridTrainer:
+    """Train the hybrid classifier.
+
+    Parameters
+    ----------
+    config
+        How to fit, calibrate and judge.
+    features
+        Which blocks.
+    preprocess
+        What is done to pixels first; the model carries it.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig | None = None,
+        features: FeatureConfig | None = None,
+        preprocess: PreprocessConfig | None = None,
+    ) -> None:
+        self.config = config or TrainingConfig()
+        asked = features or FeatureConfig()
+        self.features = (
+            asked.replace(use_sift_features=False, use_orb_features=False) if self.config.quick_mode else asked
+        )
+        self.preprocess = preprocess or PreprocessConfig()
+
+    def fit(self, manifest: Manifest) -> TrainingResult:
+        """Train on the rows of side ``train``, copies for fitting alone; score the rows of ``val`` and ``test``.
+
+        Parameters
+        ----------
+        manifest
+            Rows with a split; folds are drawn where the training rows have none, or another number than asked for.
+
+        Raises
+        ------
+        DataError
+            When there is nothing to train on, or a single class.
+        SplitRefusedError
+            When a class has too few groups for the folds.
+        """
+        manifest = self._with_folds(_usable(manifest))
+        config = self.config
+        extractor = HybridFeatureExtractor(self.features, self.preprocess, seed=config.seed, workers=config.workers)
+        raw = extractor.extract_raw(manifest.files, label="extract")
+        fitting = np.array([i for i, r in enumerate(manifest) if r.split is Split.TRAIN], dtype=np.int64)
+        rows = FittingRows.of(manifest.on(Split.TRAIN))
+        fitting_raw = raw.take(fitting)
+        decision = decide(extractor, fitting_raw, rows, config, label="train")
+        model = fit_classifier(extractor, fitting_raw, rows, decision, config, metadata=self._metadata(manifest))
+        held_out = _score_held_out(model, manifest, raw)
+        nested = not held_out.get(Split.TEST)
+        if nested:
+            out_of_fold = nested_predictions(extractor, fitting_raw, rows, config, label="fold")
+        else:
+            out_of_fold = model.judge.judge(model.classes, decision.choice.probabilities, decision.outlier_scores)
+        return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested)
+
+    def _with_folds(self, manifest: Manifest) -> Manifest:
+        training = manifest.on(Split.TRAIN).originals()
+        present = set(training.folds.tolist())
+        asked = self.config.cv_folds
+        if -1 not in present and len(present) >= 2 and asked in (0, len(present)) and not self.config.quick_mode:
+            return manifest
+        folds = assign_folds(training.labels, training.groups, self.config.folds, seed=self.config.seed)
+        of = dict(zip((r.path for r in training), folds.tolist(), strict=True))
+
+        def placed(row: ImageRecord) -> ImageRecord:
+            return replace(row, fold=of.get(row.source_id or row.path, -1))
+
+        return manifest.map(placed)
+
+    def _metadata(self, manifest: Manifest) -> dict[str, object]:
+        return {
+            "training": self.config.to_dict(),
+            "features": self.features.to_dict(),
+            "preprocess": self.preprocess.to_dict(),
+            "counts": {c: list(n) for c, n in manifest.on(Split.TRAIN).counts().items()},
+        }
+
+
+def train_model(
+    manifest: Manifest,
+    output_dir: str | os.PathLike[str],
+    *,
+    training: TrainingConfig | None = None,
+    features: FeatureConfig | None = None,
+    preprocess: PreprocessConfig | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Train and write a model directory; see `HybridTrainer.fit` and `ai_models.artifacts.bundle`.
+
+    Raises
+    ------
+    OutputError
+        Before anything is trained, when the folder cannot be written or holds something else.
+    """
+    folder = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite)
+    trainer = HybridTrainer(training, features, preprocess)
+    result = trainer.fit(manifest)
+    metrics = training_metrics(result)
+    settings = {
+        **result.model.metadata,
+        "data_root": str(result.manifest.root.resolve()),
+        "classes": list(result.model.classes),
+        "out_of_fold": "nested" if result.nested else "inner",
+    }
+    training_rows = result.manifest.on(Split.TRAIN).originals()
+    own = {
+        "label": [r.label for r in training_rows],
+        "group": [r.group for r in training_rows],
+        "fold": [str(r.fold) for r in training_rows],
+    }
+    return save_bundle(
+        result.model,
+        folder,
+        {
+            "training_config.json": _pretty(settings),
+            "metrics.json": _pretty(metrics),
+            "manifest.csv": result.manifest.to_csv(),
+            "oof_predictions.csv": result.out_of_fold.to_csv([r.path for r in training_rows], own),
+            "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
+        },
+    )
+
+
+def _usable(manifest: Manifest) -> Manifest:
+    kept = manifest.where(lambda r: r.split in (Split.TRAIN, Split.VAL, Split.TEST) and bool(r.label))
+    training = kept.on(Split.TRAIN)
+    if not len(training):
+        raise DataError("the manifest has no training rows: run 'amulet-ai split' on it first")
+    classes = training.classes
+    if len(classes) < 2:
+        raise DataError(f"training needs at least two classes, got only '{classes[0]}': add a folder for another class")
+    strange = sorted({r.label for r in kept} - set(classes))
+    if strange:
+        raise DataError(
+            f"class '{strange[0]}' has held-out rows but no training rows: move some of its images to training"
+        )
+    return kept
+
+
+def _score_held_out(model: HybridClassifier, manifest: Manifest, raw: RawFeatures) -> dict[Split, Predictions]:
+    out = {}
+    for side in (Split.VAL, Split.TEST):
+        rows = np.array([i for i, r in enumerate(manifest) if r.split is side and not r.is_copy], dtype=np.int64)
+        if len(rows):
+            out[side] = model.judge_features(model.extractor.encode(raw.take(rows)))
+    return out
+
+
+def _pretty(value: object) -> bytes:
+    return (json.dumps(json.loads(canonical_json(value)), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
