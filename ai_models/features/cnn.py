@@ -1,0 +1,131 @@
+"""Embeddings of a pretrained network: ONNX Runtime on the CPU, torch on CUDA."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core.config import canonical_json
+from ai_models.core.images import RGBImage
+from ai_models.core.settings import FeatureConfig
+from ai_models.features.backbones import Backbone, file_digest, installed_weights, load_backbone
+from ai_models.features.base import BaseFeatureExtractor, FloatArray
+from ai_models.features.cache import FeatureCache
+from ai_models.features.cuda import CudaRunner, half_precision, resolve_device
+from ai_models.features.onnx_export import EXPORT_VERSION, embedding_size, export_onnx, run_onnx, with_normalisation
+from ai_models.features.registry import register
+
+__all__ = ["CnnExtractor"]
+
+_CPU_BATCH = 8
+"""Images a run on the CPU: activations of more no longer fit the caches, and the rate falls."""
+
+_EXPORTED: dict[str, bytes] = {}  # exported backbones of this process, by key: folds and clones share one
+_LOADED: dict[str, Backbone] = {}
+_LOCK = threading.RLock()
+
+
+@register
+class CnnExtractor(BaseFeatureExtractor):
+    """What a network trained on ImageNet sees: its pooled penultimate features.
+
+    The network is carried inside a pickle as ONNX bytes, so a saved model predicts without torch.
+    """
+
+    name = "cnn"
+    config_fields = ("backbone",)
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__(config)
+        self._digest = ""
+        self._model = b""
+        self._runner: CudaRunner | None = None
+        self._device = ""
+
+    def extract_features(self, image: RGBImage) -> FloatArray:
+        return np.asarray(self.extract_many([image])[0], dtype=np.float32)
+
+    def extract_many(self, images: Sequence[RGBImage]) -> NDArray[Any]:
+        batch = np.stack(images)
+        run = self._run()
+        size = len(batch) if self._device == "cuda" else _CPU_BATCH
+        return np.concatenate([run(batch[start : start + size]) for start in range(0, len(batch), size)])
+
+    def get_feature_names(self) -> list[str]:
+        return [str(i) for i in range(embedding_size(self.model_bytes()))]
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 (hex) of the weights; of a local or installed file without loading it."""
+        if not self._digest:
+            path = self.config.weights or installed_weights(self.config.backbone)
+            self._digest = file_digest(path) if path else self._backbone().digest
+        return self._digest
+
+    def backend(self) -> str:
+        return "ort-fp32-cpu" if self._where() == "cpu" else f"torch-{half_precision()}-cuda"
+
+    def model_bytes(self) -> bytes:
+        """Return the network as ONNX: what was unpickled, else from the cache, else exported now."""
+        if not self._model:
+            key = self._export_key()
+            with _LOCK:
+                if key not in _EXPORTED:
+                    _EXPORTED[key] = self._cached_export(key)
+                self._model = _EXPORTED[key]
+        return self._model
+
+    def _cached_export(self, key: str) -> bytes:
+        cache = None
+        if self.config.cache_features:
+            cache = FeatureCache(self.config.cache_dir, int(self.config.max_cache_size_gb * 2**30))
+            kept = cache.get(key, ["onnx"])
+            if kept:
+                return kept["onnx"].tobytes()
+        model = export_onnx(self._backbone(), self.config.image_size)
+        if cache is not None:
+            cache.put(key, ["onnx"], np.frombuffer(model, np.uint8)[None])
+        return model
+
+    def _export_key(self) -> str:
+        parts = [EXPORT_VERSION, self.config.backbone, self.weights_digest(), self.config.image_size]
+        return f"backbone-{hashlib.sha256(canonical_json(parts)).hexdigest()[:32]}"
+
+    def _backbone(self) -> Backbone:
+        key = canonical_json([self.config.backbone, self.config.weights, self.config.image_size]).decode()
+        with _LOCK:
+            if key not in _LOADED:
+                _LOADED.clear()  # one at a time: they are large
+                _LOADED[key] = load_backbone(
+                    self.config.backbone, self.config.weights, image_size=self.config.image_size
+                )
+            return _LOADED[key]
+
+    def _run(self) -> Callable[[NDArray[np.uint8]], FloatArray]:
+        with _LOCK:
+            if self._where() == "cpu":
+                model = self.model_bytes()
+                return lambda images: run_onnx(model, images)
+            if self._runner is None:
+                self._runner = CudaRunner(copy.deepcopy(with_normalisation(self._backbone())), self.config.batch_size)
+            return self._runner
+
+    def _where(self) -> str:
+        if not self._device:
+            self._device = resolve_device(self.config.device)
+        return self._device
+
+    def with_config(self, config: FeatureConfig) -> Self:
+        other = super().with_config(config)
+        other._runner, other._device = None, ""
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.weights_digest()
+        self.model_bytes()
+        return {**self.__dict__, "_runner": None, "_device": ""}

@@ -1,0 +1,259 @@
+"""All blocks side by side: a scikit-learn transformer from images to float32 (n, d)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from ai_models.core.config import canonical_json
+from ai_models.core.errors import DataError
+from ai_models.core.settings import FeatureConfig, PreprocessConfig
+from ai_models.features import extraction
+from ai_models.features.base import BaseFeatureExtractor, Encoder, FloatArray
+from ai_models.features.cache import FeatureCache
+from ai_models.features.extraction import Item, RawFeatures
+from ai_models.features.registry import registered
+
+__all__ = ["BUILT_IN", "HybridFeatureExtractor"]
+
+BUILT_IN = ("cnn", "hog", "lbp", "sift", "colour", "orb")
+"""Blocks of this package in the order of their columns; each is switched by ``use_<name>_features``."""
+
+
+class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
+    """Describe images by several blocks of features, kept on disk by content.
+
+    Parameters
+    ----------
+    config
+        Which blocks, from what size, kept where; `FeatureConfig()` when None.
+    preprocess
+        What is done to pixels first; nothing when None. A saved model carries it.
+    seed
+        Of the codebooks.
+    workers
+        Threads, 0 for one a core; results do not depend on it.
+
+    Attributes
+    ----------
+    encoders_ : dict[str, Encoder]
+        After fitting: the encoder of each block that has local descriptors.
+    n_features_out_ : int
+        After fitting: number of columns d.
+    """
+
+    def __init__(
+        self,
+        config: FeatureConfig | None = None,
+        preprocess: PreprocessConfig | None = None,
+        seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        self.config = config
+        self.preprocess = preprocess
+        self.seed = seed
+        self.workers = workers
+
+    # -- per image, nothing fitted ---------------------------------------------------------------------------
+
+    def extract_raw(
+        self, items: Iterable[Item], *, on_error: Literal["raise", "record"] = "raise", label: str = "extract"
+    ) -> RawFeatures:
+        """Compute what depends on each image alone; what the cache knows is not computed, or even decoded, again.
+
+        Parameters
+        ----------
+        items
+            Paths, bytes of image files and RGB uint8 (h, w, 3) arrays, mixed as you like.
+        on_error
+            What an unreadable image does: ``"raise"`` a DataError that names it, or ``"record"`` it in the result's
+            `errors` and leave its rows zero.
+        label
+            On the progress bar; empty for none.
+
+        Raises
+        ------
+        DataError
+            For an unreadable image (see `on_error`), or an item that is no image at all.
+        """
+        return extraction.extract_raw(
+            _as_list(items),
+            self._blocks(),
+            self._preprocess(),
+            cache=self._cache(),
+            workers=self.workers,
+            chunk=self._config().batch_size,
+            on_error=on_error,
+            label=label,
+        )
+
+    # -- fitted on training rows -----------------------------------------------------------------------------
+
+    def fit_raw(self, raw: RawFeatures) -> Self:
+        """Fit the encoders on exactly these rows (unreadable ones are passed over)."""
+        readable = [row for row in range(len(raw)) if row not in raw.errors]
+        if not readable:
+            raise DataError("features cannot be fitted on no readable image: give at least one")
+        encoders: dict[str, Encoder] = {}
+        for block in self._blocks():
+            encoder = block.encoder(self.seed)
+            if encoder is not None:
+                encoders[block.name] = encoder.fit(raw.blocks[block.name][readable])
+        self.encoders_ = encoders
+        self.n_features_out_ = len(self.get_feature_names_out())
+        return self
+
+    def encode(self, raw: RawFeatures) -> FloatArray:
+        """Return float32 (n, d): the blocks side by side, local descriptors encoded; unreadable rows are zero."""
+        parts = []
+        for block in self._blocks():
+            encoder = self._encoder(block)
+            rows = raw.blocks[block.name]
+            parts.append(rows if encoder is None else encoder.transform(rows))
+        encoded = np.concatenate(parts, axis=1, dtype=np.float32)
+        encoded[list(raw.errors)] = 0
+        return encoded
+
+    def fit(self, X: Iterable[Item], y: Any = None) -> Self:
+        """Fit the encoders on images; blocks without one need no fitting."""
+        return self.fit_raw(self.extract_raw(X))
+
+    def transform(self, X: Iterable[Item]) -> FloatArray:
+        """Return float32 (n, d) of images; row i equals ``extract(X[i])``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            When a block needs an encoder that has not been fitted.
+        """
+        for block in self._blocks():
+            self._encoder(block)
+        return self.encode(self.extract_raw(X))
+
+    def extract_batch(self, items: Iterable[Item]) -> FloatArray:
+        """Return float32 (n, d); the same as `transform`."""
+        return self.transform(items)
+
+    def extract(self, item: Item) -> FloatArray:
+        """Return float32 (d,) of one image."""
+        for block in self._blocks():
+            self._encoder(block)
+        return np.asarray(self.encode(self.extract_raw([item], label=""))[0], dtype=np.float32)
+
+    # -- columns ---------------------------------------------------------------------------------------------
+
+    @property
+    def block_slices(self) -> dict[str, slice]:
+        """Columns of each block."""
+        slices, start = {}, 0
+        for block in self._blocks():
+            stop = start + len(block.get_feature_names())
+            slices[block.name] = slice(start, stop)
+            start = stop
+        return slices
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the d columns, ``<block>_<what>``."""
+        names = [f"{block.name}_{name}" for block in self._blocks() for name in block.get_feature_names()]
+        return np.asarray(names, dtype=object)
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of what defines the output: blocks, versions, settings, weights, seed."""
+        identities = [extraction.block_identity(block, self._preprocess()) for block in self._blocks()]
+        return hashlib.sha256(canonical_json([identities, self.seed])).hexdigest()
+
+    # -- cache -----------------------------------------------------------------------------------------------
+
+    def enable_cache(self, max_size: float = 2.0) -> None:
+        """Keep features on disk, up to `max_size` GB."""
+        self.config = self._config().replace(cache_features=True, max_cache_size_gb=float(max_size))
+
+    def clear_cache(self) -> None:
+        """Remove every cached feature of every block and run from the cache folder."""
+        cache = self._cache()
+        if cache is not None:
+            cache.clear()
+
+    @property
+    def cache_stats(self) -> dict[str, Any]:
+        """Rows found and not found by this object, and what the cache folder holds; empty with the cache off."""
+        cache = self._cache()
+        if cache is None:
+            return {}
+        info = cache.info()
+        return {
+            "hits": cache.hits, "misses": cache.misses, "bytes": info.bytes, "max_bytes": info.max_bytes,
+            "rows": info.rows_by_block, "directory": info.directory,
+        }  # fmt: skip
+
+    # -- inside ----------------------------------------------------------------------------------------------
+
+    def _config(self) -> FeatureConfig:
+        return self.config if self.config is not None else FeatureConfig()
+
+    def _preprocess(self) -> PreprocessConfig:
+        return self.preprocess if self.preprocess is not None else PreprocessConfig()
+
+    def _blocks(self) -> list[BaseFeatureExtractor]:
+        """Return the blocks of the present settings, in the order of their columns; made once."""
+        config = self._config()
+        made: tuple[FeatureConfig, list[BaseFeatureExtractor]] | None = self.__dict__.get("_made")
+        if made is None or made[0] != config:
+            names = [name for name in BUILT_IN if getattr(config, f"use_{name}_features")]
+            made = config, [_block(name, config, made) for name in (*names, *config.custom_blocks)]
+            self._made = made
+        return made[1]
+
+    def _cache(self) -> FeatureCache | None:
+        config = self._config()
+        if not config.cache_features:
+            return None
+        place = (config.cache_dir, int(config.max_cache_size_gb * 2**30))
+        opened: tuple[tuple[str, int], FeatureCache] | None = self.__dict__.get("_opened")
+        if opened is None or opened[0] != place:
+            opened = place, FeatureCache(*place)
+            self._opened = opened
+        return opened[1]
+
+    def _encoder(self, block: BaseFeatureExtractor) -> Encoder | None:
+        if block.encoder(self.seed) is None:
+            return None
+        try:
+            return self.encoders_[block.name]
+        except (AttributeError, KeyError):
+            raise NotFittedError(
+                f"the block '{block.name}' needs a codebook of training images: call fit before transform"
+            ) from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "encoders_"):
+            self._blocks()  # a fitted extractor carries its blocks, and with them the network
+        state = dict(super().__getstate__())
+        state.pop("_opened", None)
+        return state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "encoders_")
+
+
+def _block(
+    name: str, config: FeatureConfig, before: tuple[FeatureConfig, list[BaseFeatureExtractor]] | None
+) -> BaseFeatureExtractor:
+    """Return a block for new settings; the one of the old settings where its output stays, for it carries weights."""
+    for block in before[1] if before else []:
+        fields = ("image_size", "weights", *block.config_fields)
+        if block.name == name and all(getattr(block.config, f) == getattr(config, f) for f in fields):
+            return block.with_config(config)
+    return registered(name)(config)
+
+
+def _as_list(items: Iterable[Item]) -> Sequence[Item]:
+    if isinstance(items, (str, bytes)):
+        raise DataError("images must be given as a list of paths, bytes or arrays, got one: put it into a list")
+    return list(items)
