@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[str, Change]] = {
     "EXIF 6 (turned by the reader)": ("turn270", lambda i: saved_turned(i, 6)),
     "half size": ("identity", lambda i: reduced(i, 0.5)),
     "half size by area": ("identity", lambda i: cv2.resize(i, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)),
-    "half size, JPEG q50, turn90": ("turn90", lambda i: saved(np.ascontiguousarray(np.rot90(reduced(i, 0.5))), quality=50)),
+    "half size, JPEG q50, turn90": ("turn90", lambda i: saved(np.rot90(reduced(i, 0.5)).copy(), quality=50)),
     "half size, JPEG q30": ("identity", lambda i: saved(reduced(i, 0.5), quality=30)),
     "squeezed to 224 x 224": ("identity", lambda i: resize(i, 224)),
     "brightness x 1.2": ("identity", lambda i: np.clip(i * 1.2, 0, 255).astype(np.uint8)),

@@ -45,18 +45,14 @@ class Layout:
         return (parts[0] if len(parts) > 1 else ""), Split.UNASSIGNED
 
 
-def empty_classes(root: Path, layout: Layout, labels: Iterable[str]) -> list[str]:
-    """Return the folders at the level of classes that hold no image, as paths relative to the root."""
-    known = set(labels)
+def empty_classes(root: Path, layout: Layout, paths: Iterable[str]) -> list[str]:
+    """Return the folders at the level of classes that hold none of the images, relative to the root."""
     if layout.kind == "flat":
         return []
-    above = [root] if layout.kind == "classes" else [root / name for name in _folders(root) if name.casefold() in SIDES]
-    return sorted(
-        Path(os.path.relpath(parent / name, root)).as_posix()
-        for parent in above
-        for name in _folders(parent)
-        if name not in known
-    )
+    depth = 1 if layout.kind == "classes" else 2
+    held = {"/".join(path.split("/")[:depth]) for path in paths}
+    above = [""] if depth == 1 else [f"{name}/" for name in _folders(root) if name.casefold() in SIDES]
+    return sorted(side + name for side in above for name in _folders(root / side) if side + name not in held)
 
 
 def other_files(root: Path) -> tuple[int, dict[str, int], list[str]]:
