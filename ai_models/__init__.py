@@ -1,0 +1,68 @@
+"""From a small folder of photographs to a calibrated classifier that knows when it does not know.
+
+The data's way, one stage after the other; `pipeline` is the whole of it on one page::
+
+    folder of images
+      1 inspection     -> manifest with groups, findings, report     dataset_inspector.py      amulet-ai inspect
+      2 splitting      -> its columns split and fold                                           amulet-ai split
+      3 augmentation   -> copies of training photographs             augmentation_pipeline.py  amulet-ai augment
+      4 features       -> float32 (n, d), cached on disk             feature_extractors.py     amulet-ai extract
+      5 training       -> model directory                            hybrid_trainer.py         amulet-ai train
+      6 evaluation     -> figures with their uncertainty, report     evaluation_suite.py       amulet-ai evaluate
+
+Below the stages, from the top down: `reporting` (charts and pages), `artifacts` (what a model directory holds),
+`crossfit` (grouped out-of-fold fitting), `classifier` (the thing that is saved), `duplicates` (which images show one
+object), `features` and `ensemble`, then `execution`, `transforms`, `preprocessing`, `quality`, `folds`, `metrics`,
+and `core`. ``setup.cfg`` says who may import whom.
+
+>>> import ai_models
+>>> model = ai_models.load_model("saved_models/mine")  # doctest: +SKIP
+>>> model.predict_one("photograph.jpg").verdict  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ai_models._version import __version__
+from ai_models.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ai_models.artifacts import load_model
+    from ai_models.classifier import HybridClassifier
+    from ai_models.core.predictions import Prediction, Predictions
+    from ai_models.core.records import ImageRecord, Manifest
+    from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+    from ai_models.features.base import BaseFeatureExtractor
+    from ai_models.features.hybrid import HybridFeatureExtractor
+
+__all__ = [
+    "BaseFeatureExtractor",
+    "FeatureConfig",
+    "HybridClassifier",
+    "HybridFeatureExtractor",
+    "ImageRecord",
+    "Manifest",
+    "Prediction",
+    "Predictions",
+    "PreprocessConfig",
+    "TrainingConfig",
+    "__version__",
+    "load_model",
+]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "BaseFeatureExtractor": "ai_models.features.base",
+        "FeatureConfig": "ai_models.core.settings",
+        "HybridClassifier": "ai_models.classifier",
+        "HybridFeatureExtractor": "ai_models.features.hybrid",
+        "ImageRecord": "ai_models.core.records",
+        "Manifest": "ai_models.core.records",
+        "Prediction": "ai_models.core.predictions",
+        "Predictions": "ai_models.core.predictions",
+        "PreprocessConfig": "ai_models.core.settings",
+        "TrainingConfig": "ai_models.core.settings",
+        "load_model": "ai_models.artifacts",
+    },
+)

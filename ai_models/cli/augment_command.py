@@ -1,0 +1,56 @@
+"""``amulet-ai augment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ai_models.cli import sources
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, build, overwrite, settings
+from ai_models.cli.places import REPORTS, free_place
+from ai_models.core.settings import AugmentationConfig, TrainingConfig
+
+
+@declare(
+    "augment",
+    example="amulet-ai augment --input-dir photographs --output-dir augmented --target-samples 60\n"
+    "amulet-ai train --data-dir augmented",
+)
+@sources.rows("--input-dir")
+@click.option("--output-dir", type=PLACE, help="New folder for all of it.  [default: reports/augmented-NAME]")
+@settings(AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", "preset", "seed", "workers")
+@settings(TrainingConfig, "test_size", "cv_folds")
+@overwrite
+def command(
+    data_dir: Path | None,
+    manifest: Path | None,
+    groups: Path | None,
+    output_dir: Path | None,
+    overwrite: bool,
+    **values: Any,
+) -> None:
+    """Make changed copies of training photographs, balanced by class.
+
+    A folder that is not split yet is inspected and split first, so that no copy of a held-out photograph is made. The
+    output folder carries the photographs, the copies and manifest.csv, which names the parent of each copy: train
+    on that folder and copies are used for fitting alone.
+    """
+    from ai_models.augmentation import augment_manifest
+    from ai_models.pipeline import prepare_manifest
+    from ai_models.splitting import split_for_training
+
+    sources.needed(data_dir, manifest, "--input-dir")
+    config, training = build(AugmentationConfig, values), build(TrainingConfig, {**values, "workers": 0})
+    place = output_dir or free_place(REPORTS, f"augmented-{sources.title(data_dir, manifest)}")
+    rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=config.workers)
+    split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
+    result = augment_manifest(split, place, config, overwrite=overwrite)
+    made = result.copies()
+    for label in result.classes:
+        photographs = sum(r.label == label for r in result.originals())
+        click.echo(f"{label}: {photographs} photographs, {sum(r.label == label for r in made)} copies")
+    click.echo(f"folder    {place}")
+    click.echo(f"manifest  {place / 'manifest.csv'}")

@@ -1,0 +1,48 @@
+"""``amulet-ai evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, build, overwrite, settings
+from ai_models.cli.places import REPORTS, free_place, stem
+from ai_models.core.settings import EvaluationConfig
+
+
+@declare("evaluate", example="amulet-ai evaluate --model-dir saved_models/mine --ood-dir coins --ood-dir holiday")
+@click.option("--model-dir", type=PLACE, required=True, help="A model directory that `train` or `run` wrote.")
+@click.option("--output-dir", type=PLACE, help="Folder for the report.  [default: reports/evaluation-NAME]")
+@click.option("--test-data-dir", type=PLACE, help="Folder of new labelled images.  [default: the held-out rows]")
+@click.option("--ood-dir", "ood_dirs", type=PLACE, multiple=True, help="Folder of other things; may be repeated.")
+@settings(EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "seed", "workers")
+@overwrite
+def command(
+    model_dir: Path,
+    output_dir: Path | None,
+    test_data_dir: Path | None,
+    ood_dirs: tuple[Path, ...],
+    overwrite: bool,
+    **values: Any,
+) -> None:
+    """Judge a model on rows that it has not seen.
+
+    Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained), metrics.json and predictions.csv.
+    """
+    from ai_models.evaluation import evaluate_model
+
+    place = output_dir or free_place(REPORTS, f"evaluation-{stem(model_dir)}")
+    report = evaluate_model(
+        model_dir,
+        place,
+        build(EvaluationConfig, values),
+        test_data_dir=test_data_dir,
+        ood_dirs=ood_dirs,
+        overwrite=overwrite,
+    )
+    click.echo(f"report    {report}")
+    click.echo(f"figures   {report.parent / 'metrics.json'}")
+    click.echo(f"rows      {report.parent / 'predictions.csv'}")

@@ -1,0 +1,71 @@
+"""``amulet-ai predict``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, overwrite
+from ai_models.cli.places import REPORTS, free_place, new_file, stem
+from ai_models.core.errors import DataError
+
+
+@declare(
+    "predict",
+    example="amulet-ai predict --model-dir saved_models/mine --data-dir new --output predictions.csv\n"
+    "amulet-ai predict --model-dir saved_models/mine photograph.jpg --output -",
+)
+@click.option("--model-dir", type=PLACE, required=True, help="A model directory that `train` or `run` wrote.")
+@click.option("--data-dir", type=PLACE, help="Folder of images, flat or nested. Only read.")
+@click.option("--output", type=PLACE, help="The CSV; - for standard output.  [default: reports/predictions-NAME.csv]")
+@click.argument("files", nargs=-1, type=PLACE)
+@overwrite
+def command(
+    model_dir: Path, data_dir: Path | None, output: Path | None, files: tuple[Path, ...], overwrite: bool
+) -> None:
+    """Say what images show, how sure that is, or that it is not known.
+
+    One row for every image: path, predicted_class, confidence, p_<class>..., prediction_set (classes joined by |),
+    ood_score, ood_p_value, verdict (in_domain, unsure, ood or unreadable).
+    """
+    from ai_models.artifacts import load_model
+    from ai_models.core.paths import write_bytes
+
+    if (data_dir is None) == (not files):
+        raise click.UsageError("Name the images: either --data-dir FOLDER, or one or more files.")
+    standard_output = output is not None and str(output) == "-"
+    place = output or free_place(REPORTS, f"predictions-{stem(data_dir or model_dir)}", ".csv")
+    if not standard_output:
+        new_file(place, overwrite=overwrite)
+    names, paths = _images(data_dir, files)
+    predictions = load_model(model_dir).predict_batch(paths, label="predict")
+    table = predictions.to_csv(names)
+    if standard_output:
+        sys.stdout.buffer.write(table)
+        return
+    write_bytes(place, table)
+    verdicts = Counter(str(v) for v in predictions.verdicts)
+    click.echo(f"{len(names)} images: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items())))
+    click.echo(f"rows      {place}")
+
+
+def _images(data_dir: Path | None, files: tuple[Path, ...]) -> tuple[list[str], list[Path]]:
+    from ai_models.core.images import walk_images
+    from ai_models.core.paths import require_dir
+
+    if data_dir is None:
+        for file in files:
+            if not file.is_file():
+                what = "is a folder: give it as --data-dir" if file.is_dir() else "does not exist: check the path"
+                raise DataError(f"'{file}' {what}")
+        return [os.fspath(file) for file in files], list(files)
+    root = require_dir(data_dir, what="--data-dir")
+    names = list(walk_images(root))
+    if not names:
+        raise DataError(f"no image found in '{root}': expected files such as .jpg, .png or .webp")
+    return names, [root / name for name in names]

@@ -1,0 +1,56 @@
+"""``amulet-ai split``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ai_models.cli import sources
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, build, overwrite, settings
+from ai_models.cli.places import REPORTS, free_place, new_file
+from ai_models.core.settings import SplitConfig
+
+
+@declare(
+    "split",
+    example="amulet-ai split --data-dir photographs --output manifest.csv --test-size 0.2 --val-size 0\n"
+    "amulet-ai train --data-dir photographs --manifest manifest.csv",
+)
+@sources.rows()
+@click.option("--output", type=PLACE, metavar="FILE.csv", help="The manifest.  [default: reports/split-NAME.csv]")
+@settings(SplitConfig, "test_size", "val_size", "folds", "seed")
+@overwrite
+def command(
+    data_dir: Path | None,
+    manifest: Path | None,
+    groups: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    **values: Any,
+) -> None:
+    """Divide a folder into sides and folds, without moving a file.
+
+    Train, validation and test sides, and folds among the training rows. Stratified by class; copies of one object always stand together. Sides that exist (train/val/test folders, or an
+    earlier manifest) are kept and new images are placed around them. Refuses, with the reason, a split in which a
+    fold would lack a class.
+    """
+    from ai_models.pipeline import prepare_manifest
+    from ai_models.splitting import crossing_groups, split_manifest, summary
+
+    sources.needed(data_dir, manifest)
+    config = build(SplitConfig, values)
+    place = new_file(
+        output or free_place(REPORTS, f"split-{sources.title(data_dir, manifest)}", ".csv"), overwrite=overwrite
+    )
+    before = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups)
+    split = split_manifest(before, config)
+    split.save(place)
+    click.echo(summary(split))
+    for group, sides in crossing_groups(before).items():
+        click.echo(
+            f"- group '{group}' stood on {' and '.join(sides)}: only its {sides[-1]} rows stay, others are excluded"
+        )
+    click.echo(f"manifest  {place}")

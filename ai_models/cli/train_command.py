@@ -1,0 +1,63 @@
+"""``amulet-ai train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ai_models.cli import sources
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
+from ai_models.cli.places import MODELS, free_place
+from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+
+
+@declare("train", example="amulet-ai train --data-dir photographs --output-dir saved_models/mine --cv-folds 5")
+@sources.rows()
+@click.option("--output-dir", type=PLACE, help="The model directory.  [default: saved_models/NAME]")
+@settings(
+    TrainingConfig,
+    "cv_folds",
+    "test_size",
+    "quick_mode",
+    "use_dimensionality_reduction",
+    "coverage",
+    "ood_alpha",
+    "confidence_threshold",
+    "seed",
+    "workers",
+)
+@feature_settings
+@preprocess_setting
+@overwrite
+def command(
+    data_dir: Path | None,
+    manifest: Path | None,
+    groups: Path | None,
+    output_dir: Path | None,
+    overwrite: bool,
+    **values: Any,
+) -> None:
+    """Train and calibrate the ensemble, and save it as a model.
+
+    Images of one object never cross a fold; a folder that `augment` wrote is recognised by its manifest.csv, and its
+    copies are used for fitting alone. Everything that is fitted is fitted inside the fold; every figure comes from
+    rows that the model has not seen.
+    """
+    from ai_models.pipeline import prepare_manifest
+    from ai_models.splitting import split_for_training
+    from ai_models.training import train_model
+
+    sources.needed(data_dir, manifest)
+    training = build(TrainingConfig, values)
+    features, preprocess = build(FeatureConfig, values), PreprocessConfig(preset=values["preprocess"])
+    place = output_dir or free_place(MODELS, sources.title(data_dir, manifest))
+    rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=training.workers)
+    split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
+    model = train_model(split, place, training=training, features=features, preprocess=preprocess, overwrite=overwrite)
+    click.echo(f"model     {model}")
+    click.echo(f"card      {model / 'MODEL_CARD.md'}")
+    click.echo(f"figures   {model / 'metrics.json'}")
+    click.echo(f"next      amulet-ai evaluate --model-dir {model}")

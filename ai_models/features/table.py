@@ -1,0 +1,88 @@
+"""The features of every row of a manifest, written as one array with the names of its columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ai_models.core.config import canonical_json
+from ai_models.core.errors import ConfigError, DataError
+from ai_models.core.paths import atomic_write, prepare_output_dir, write_bytes
+from ai_models.core.records import Manifest, Split
+from ai_models.core.settings import FeatureConfig, PreprocessConfig
+from ai_models.features.hybrid import HybridFeatureExtractor
+
+__all__ = ["FeatureTable", "write_features"]
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """What `write_features` wrote: rows and columns, blocks, and the blocks that were left out, with the reason."""
+
+    shape: tuple[int, int]
+    blocks: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_features(
+    manifest: Manifest,
+    output_dir: str | os.PathLike[str],
+    *,
+    features: FeatureConfig | None = None,
+    preprocess: PreprocessConfig | None = None,
+    seed: int = 0,
+    workers: int = 0,
+    overwrite: bool = False,
+) -> FeatureTable:
+    """Write the features of every row.
+
+    Parameters
+    ----------
+    manifest
+        The rows. Encoders (SIFT, ORB) are fitted on its training photographs; where nothing is split, the blocks
+        that need one are left out, because a codebook that saw every image would leak into any later split.
+    output_dir
+        Gets ``features.npy`` (float32 (n, d), rows in the manifest's order), ``features.json`` (column names,
+        columns of each block, digest of what defines them) and ``manifest.csv``.
+    features, preprocess
+        Which blocks, and what is done to pixels first.
+    seed
+        Seed of the codebooks.
+    workers
+        Threads; 0 for one a core.
+    overwrite
+        Replace an earlier result in `output_dir`.
+    """
+    config, left_out = _without_encoders(features or FeatureConfig(), fitted=bool(len(manifest.on(Split.TRAIN))))
+    output = prepare_output_dir(output_dir, ours="features.npy", overwrite=overwrite)
+    extractor = HybridFeatureExtractor(config, preprocess, seed=seed, workers=workers)
+    raw = extractor.extract_raw(manifest.files)
+    training = np.flatnonzero([r.split is Split.TRAIN and not r.is_copy for r in manifest])
+    extractor.fit_raw(raw.take(training) if len(training) else raw)
+    table = extractor.encode(raw)
+    columns = {name: [where.start, where.stop] for name, where in extractor.block_slices.items()}
+    names = [str(name) for name in extractor.get_feature_names_out()]
+    with atomic_write(output / "features.npy") as stream:
+        np.save(stream, table, allow_pickle=False)
+    described = {"names": names, "blocks": columns, "digest": extractor.digest(), "rows": len(table)}
+    write_bytes(output / "features.json", canonical_json(described) + b"\n")
+    manifest.save(output / "manifest.csv")
+    return FeatureTable((len(table), len(names)), tuple(columns), left_out)
+
+
+def _without_encoders(config: FeatureConfig, *, fitted: bool) -> tuple[FeatureConfig, dict[str, str]]:
+    needing = [name for name in ("sift", "orb") if getattr(config, f"use_{name}_features")]
+    if fitted or not needing:
+        return config, {}
+    try:
+        kept = config.replace(**{f"use_{name}_features": False for name in needing})
+    except ConfigError as error:
+        raise DataError(
+            f"{' and '.join(needing)} need a codebook fitted on training rows, but nothing is split: "
+            "run 'amulet-ai split' first and give its manifest"
+        ) from error
+    reason = "its codebook is fitted on training rows, and nothing is split yet"
+    return kept, dict.fromkeys(needing, reason)
