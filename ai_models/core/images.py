@@ -4,34 +4,51 @@ Every part (inspector, trainer, service) reads images here, so that what is trai
 
 Conversion to RGB
 -----------------
-* EXIF orientation is applied.
-* 16-bit and 32-bit grey are scaled by their own full range (65,535; the image's range for floats), not clipped.
-* CMYK, YCbCr, LAB and palettes go through Pillow's conversions; Adobe's inverted CMYK JPEGs are handled by Pillow.
-* Alpha is composited over white; an animation gives its first frame.
+* EXIF orientation is applied (JPEG, PNG, WebP, TIFF); a damaged EXIF block counts as none.
+* 16-bit grey is divided by 65,535; 32-bit whole numbers and floats are scaled by the image's own range.
+  Pillow itself keeps the upper byte of 16-bit colour.
+* CMYK, YCbCr, LA and palettes go through Pillow's conversions; Adobe's inverted CMYK JPEGs are handled by Pillow.
+* Alpha is composited over white; an animation or a file of many pages gives its first picture.
 * ICC profiles are not applied: small photographs are nearly all sRGB, and a profile is a way in for hostile data.
-* With a target size, JPEGs are decoded at the nearest larger DCT scale (Pillow `draft`), then reduced by area.
+* With a target size, JPEGs are decoded at the nearest larger DCT scale (Pillow `draft`); that changes pixels a little,
+  so training and service ask for the same size.
+
+Threads may decode at once: no setting of Pillow or of the `warnings` module is touched. Pillow's plugins are opened
+directly, for `Image.open` warns of large images before they can be refused here, and what they are given is stripped
+of metadata first (`ai_models.core.formats`).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import hashlib
 import io
 import os
 import stat
-import struct
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+    features,
+)
 
 from ai_models.core.errors import ImageError
+from ai_models.core.folders import leads_out, other_files, walk_images
+from ai_models.core.formats import EXTENSIONS, FORMATS, Stripped, Verdict, sniff, strip
 
 __all__ = [
     "EXTENSIONS",
@@ -44,6 +61,8 @@ __all__ = [
     "decode",
     "decoder_id",
     "examine",
+    "leads_out",
+    "other_files",
     "probe",
     "read_bytes",
     "read_image",
@@ -61,36 +80,7 @@ MAX_PIXELS = 178_956_970
 """Largest number of pixels that is decoded (Pillow's own bomb limit: 512 MiB of RGB)."""
 
 
-class Verdict(StrEnum):
-    """What a file turned out to be."""
-
-    OK = "ok"
-    WRONG_EXTENSION = "wrong_extension"
-    """A readable image whose name says another format."""
-    EMPTY = "empty"
-    TRUNCATED = "truncated"
-    """The header is whole, the end of the pixels is missing."""
-    CORRUPT = "corrupt"
-    """A known format whose content contradicts itself."""
-    BOMB = "bomb"
-    """More pixels or bytes than the limits."""
-    UNSUPPORTED = "unsupported"
-    """Not one of the formats read here."""
-    NOT_A_FILE = "not_a_file"
-    """A folder, pipe, socket or device under an image's name."""
-    UNREADABLE = "unreadable"
-    """The operating system does not let it be read."""
-
-
 READABLE = (Verdict.OK, Verdict.WRONG_EXTENSION)
-
-EXTENSIONS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
-    ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".dib": "BMP",
-    ".tif": "TIFF", ".tiff": "TIFF", ".gif": "GIF",
-}  # fmt: skip
-"""Lower-case extension -> format. A file with another extension is not taken for an image."""
-_FORMATS = tuple(sorted(set(EXTENSIONS.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +122,6 @@ class Probe:
         return self.verdict in READABLE
 
 
-def sniff(data: bytes) -> str:
-    """Return the format that the first bytes announce, or ``""``."""
-    if data[:3] == b"\xff\xd8\xff":
-        return "JPEG"
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:2] == b"BM":
-        return "BMP"
-    if data[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
-        return "TIFF"
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    return ""
-
-
 def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
     """Read a regular file, never blocking on a pipe and never past the limit.
 
@@ -162,6 +135,8 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> b
     except IsADirectoryError:
         raise ImageError(Verdict.NOT_A_FILE, "a folder, not a file") from None
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ENXIO:
+            raise ImageError(Verdict.NOT_A_FILE, "a socket or a device, not a regular file") from None
         raise ImageError(Verdict.UNREADABLE, getattr(error, "strerror", None) or str(error)) from error
     with os.fdopen(descriptor, "rb") as stream:
         status = os.fstat(stream.fileno())
@@ -203,14 +178,15 @@ def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS
     ImageError
         With the typed verdict.
     """
-    image = _open(data, max_pixels)
+    stripped = _stripped(data, max_pixels)
     try:
+        image = _open(stripped, sniff(data), max_pixels)
         if size is not None and image.format == "JPEG":
             image.draft("RGB", (size, size))
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(_turned(image, stripped.orientation))
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile data
-        raise _explain(error) from error
+        raise _explain(error, stripped) from error
 
 
 def read_image(path: str | os.PathLike[str], *, size: int | None = None) -> RGBImage:
@@ -221,7 +197,7 @@ def read_image(path: str | os.PathLike[str], *, size: int | None = None) -> RGBI
 def resize(image: RGBImage, size: int) -> RGBImage:
     """Bring an image to a square of `size` pixels, the whole picture kept (sides scaled separately).
 
-    Reduction averages areas; enlargement is bicubic.
+    Reduction averages areas; enlargement is bicubic. A side is reduced before the other is enlarged.
 
     Parameters
     ----------
@@ -233,8 +209,12 @@ def resize(image: RGBImage, size: int) -> RGBImage:
     height, width = image.shape[:2]
     if (height, width) == (size, size):
         return image
-    method = cv2.INTER_AREA if height >= size and width >= size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
+    smaller = (min(width, size), min(height, size))
+    if smaller != (width, height):
+        image = np.asarray(cv2.resize(image, smaller, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    if smaller != (size, size):
+        image = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    return image
 
 
 def probe(path: str | os.PathLike[str]) -> Probe:
@@ -248,151 +228,156 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         data = read_bytes(path)
     except ImageError as error:
         return Probe(Verdict(error.verdict), error.detail, missing_rows=1.0), None
-    digest = hashlib.sha256(data).hexdigest()
-    known = Probe(Verdict.OK, format=sniff(data), bytes=len(data), sha256=digest)
+    kind = sniff(data)
+    known = Probe(Verdict.OK, format=kind, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     try:
-        image = _open(data, MAX_PIXELS)
+        stripped = _stripped(data, MAX_PIXELS)
     except ImageError as error:
-        return replace(known, verdict=Verdict(error.verdict), detail=error.detail, missing_rows=1.0), None
-    turned = _orientation(image) > 1
-    width, height = image.size if _orientation(image) < 5 else image.size[::-1]
-    known = replace(known, format=image.format or "", mode=image.mode, width=width, height=height, exif_turned=turned)
+        return _faulty(known, error, missing_rows=1.0), None
+    try:
+        image = _open(stripped, kind, MAX_PIXELS)
+    except Exception as error:  # as in decode
+        return _faulty(known, _explain(error, stripped), missing_rows=1.0), None
+    turned = stripped.orientation > 1
+    width, height = image.size if stripped.orientation < 5 else image.size[::-1]
+    known = dataclasses.replace(known, mode=image.mode, width=width, height=height, exif_turned=turned)
     try:
         image.load()
-        pixels = _to_rgb(ImageOps.exif_transpose(image))
+        pixels = _to_rgb(_turned(image, stripped.orientation))
     except Exception as error:  # as in decode
-        fault = _explain(error)
-        lost = _missing_rows(data, image.size)
-        return replace(known, verdict=Verdict(fault.verdict), detail=fault.detail, missing_rows=lost), None
+        lost = _missing_rows(stripped.data, kind)
+        return _faulty(known, _explain(error, stripped), missing_rows=lost), None
     expected = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower())
-    if expected != image.format:
-        detail = f"the name says {expected}, the content is {image.format}"
-        return replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail), pixels
+    if expected != kind:
+        detail = f"the name says {expected}, the content is {kind}" if expected else f"the content is {kind}"
+        return dataclasses.replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail), pixels
     return known, pixels
 
 
 def decoder_id() -> str:
     """Return the versions that decoded pixels depend on; part of every cache key."""
     jpeg = features.version("libjpeg_turbo") or features.version("jpg")
-    return f"pillow-{PIL.__version__}/jpeg-{jpeg}/opencv-{cv2.__version__}"
-
-
-def walk_images(root: str | os.PathLike[str]) -> Iterator[str]:
-    """Yield the POSIX paths, relative to `root` and in sorted order, of everything named like an image.
-
-    Links to folders are followed once each and only below the root, so loops end; links to files are followed;
-    hidden names are passed over. Pipes, sockets and folders with an image's name are yielded when they are not
-    folders that can be walked, so that a report can name them.
-    """
-    base = Path(root)
-    real_root = os.path.realpath(base)
-    seen: set[str] = set()
-
-    def walk(folder: str) -> Iterator[str]:
-        real = os.path.realpath(folder)
-        if real in seen or not (real == real_root or real.startswith(real_root + os.sep)):
-            return
-        seen.add(real)
-        try:
-            entries = sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name))
-        except OSError:
-            return
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from walk(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
-                yield Path(os.path.relpath(entry.path, base)).as_posix()
-
-    yield from walk(os.fspath(base))
+    webp = features.version("webp")
+    return f"pillow-{PIL.__version__}/jpeg-{jpeg}/webp-{webp}/opencv-{cv2.__version__}"
 
 
 # -- inside ------------------------------------------------------------------------------------------------
 
+_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,  # also of the MPO files of phones, whose first picture is a JPEG
+    "PNG": PngImagePlugin.PngImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_CUT_OFF = ("truncated", "not processed", "unexpected end", "buffer is not large enough", "not enough image data")
+_TOO_MUCH = ("text chunk", "max_text", "decompressed data too large")
+_UNKNOWN = ("conversion from", "unknown pixel mode", "unsupported", "not supported", "not yet supported")
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
+
+def _stripped(data: bytes, max_pixels: int) -> Stripped:
     if not data:
         raise ImageError(Verdict.EMPTY, "no bytes")
-    if not sniff(data):
-        raise ImageError(Verdict.UNSUPPORTED, f"not one of {', '.join(_FORMATS)}")
-    try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageError(Verdict.BOMB, str(error)) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            Verdict.TRUNCATED if len(data) < 64 else Verdict.CORRUPT, "the header cannot be read"
-        ) from error
-    except Exception as error:  # as in decode
-        raise _explain(error) from error
-    if image.size[0] * image.size[1] > max_pixels:
-        raise ImageError(
-            Verdict.BOMB, f"{image.size[0]} x {image.size[1]} pixels, more than the {max_pixels:,} that are decoded"
-        )
+    kind = sniff(data)
+    if not kind:
+        raise ImageError(Verdict.UNSUPPORTED, f"not one of {', '.join(FORMATS)}")
+    stripped = strip(data, kind)
+    # where a plugin checks sizes by itself, it warns from Pillow's own limit on: refuse before that
+    limit = min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels) if kind in ("GIF", "TIFF") else max_pixels
+    _bound(stripped.size, limit)
+    return stripped
+
+
+def _open(stripped: Stripped, kind: str, max_pixels: int) -> ImageFile.ImageFile:
+    image = _PLUGINS[kind](io.BytesIO(stripped.data))
+    _bound(image.size, min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels) if kind == "TIFF" else max_pixels)
     if min(image.size) < 1:
         raise ImageError(Verdict.CORRUPT, "no pixels")
     return image
 
 
-def _explain(error: Exception) -> ImageError:
+def _bound(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise ImageError(Verdict.BOMB, f"{size[0]} x {size[1]} pixels, more than the {max_pixels:,} that are decoded")
+
+
+def _explain(error: Exception, stripped: Stripped) -> ImageError:
     if isinstance(error, ImageError):
         return error
     text = str(error) or type(error).__name__
-    if isinstance(error, (Image.DecompressionBombError, MemoryError)):
+    if isinstance(error, (Image.DecompressionBombError, MemoryError)) or any(w in text.lower() for w in _TOO_MUCH):
         return ImageError(Verdict.BOMB, text)
-    short = any(
-        word in text.lower()
-        for word in ("truncated", "not processed", "unexpected end", "buffer is not large enough", "eof")
-    )
-    return ImageError(
-        Verdict.TRUNCATED if short or isinstance(error, (EOFError, struct.error)) else Verdict.CORRUPT, text
-    )
+    if stripped.short or isinstance(error, EOFError) or any(word in text.lower() for word in _CUT_OFF):
+        return ImageError(Verdict.TRUNCATED, text)
+    unknown = any(word in text.lower() for word in _UNKNOWN)
+    return ImageError(Verdict.UNSUPPORTED if unknown else Verdict.CORRUPT, text)
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(0x0112, 1))
-    except Exception:  # a damaged EXIF block is no reason to refuse the pixels; Pillow then does not turn
-        return 1
+def _faulty(known: Probe, fault: ImageError, *, missing_rows: float) -> Probe:
+    return dataclasses.replace(known, verdict=Verdict(fault.verdict), detail=fault.detail, missing_rows=missing_rows)
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation > 1 else image
 
 
 def _to_rgb(image: Image.Image) -> RGBImage:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if image.mode.startswith("I") or image.mode == "F":
         return _wide_to_rgb(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba)
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, (255, 255, 255, 255)), rgba)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 def _wide_to_rgb(image: Image.Image) -> RGBImage:
-    values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F":
+    if image.mode.startswith("I;16"):
+        grey: NDArray[Any] = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
+    else:
+        values = np.asarray(image).astype(np.float64)
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        values = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / ((high - low) or 1.0)
-    else:
-        values = np.clip(values, 0, 65535) / 65535
-    grey = np.rint(values * 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+        grey = np.rint((values - low) / ((high - low) or 1.0) * 255)
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _missing_rows(data: bytes, size: tuple[int, int]) -> float:
-    """Return the share of rows, from the last upwards, that a streaming decoder never filled."""
-    parser = ImageFile.Parser()
-    try:
-        for start in range(0, len(data), 65536):
-            parser.feed(data[start : start + 65536])
-    except Exception:  # the same fault that brought us here; what was filled before it counts
-        pass
-    image = parser.image
-    if image is None or getattr(image, "_im", None) is None:
+def _missing_rows(data: bytes, kind: str) -> float:
+    """Return the share of rows that the decoder does not reach, by decoding onto two grounds: what differs was not.
+
+    WebP and progressive JPEG are decoded whole or not at all.
+    """
+    grounds = [_decoded_onto(data, kind, ground) for ground in (0, 255)]
+    if grounds[0] is None or grounds[1] is None or grounds[0].shape != grounds[1].shape:
         return 1.0
-    rows = np.asarray(image.convert("RGB")).reshape(image.size[1], -1).any(axis=1)
-    filled = int(np.flatnonzero(rows)[-1]) + 1 if rows.any() else 0
-    return 1.0 - filled / size[1]
+    rows = grounds[0].reshape(grounds[0].shape[0], -1)
+    missing = (rows != grounds[1].reshape(rows.shape)).any(axis=1)
+    if not missing.any():  # the plugin painted the ground itself (GIF with transparency): what has its colour
+        missing = (rows == rows[-1, -1]).all(axis=1)
+        missing[: len(missing) - int(np.argmin(missing[::-1]))] &= missing.all()
+    return float(missing.mean())
 
 
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.Image")
+def _decoded_onto(data: bytes, kind: str, ground: int) -> NDArray[Any] | None:
+    try:
+        image = _PLUGINS[kind](io.BytesIO(data))
+        image.im = Image.new(image.mode, image.size, ground).im
+        try:
+            image.load()
+        except Exception:  # the fault that brought us here; what was decoded before it counts
+            image.tile = []
+        return np.asarray(image)
+    except Exception:  # not even that
+        return None
