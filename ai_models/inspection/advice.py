@@ -83,17 +83,22 @@ def advise(manifest: Manifest) -> Advice:
     floor = _floor(total, len(counts))
     coverage = next((c for c in COVERAGES if least >= round(c / (1 - c))), 0.0)
     sentences = (
-        f"There are {len(labelled)} photographs of {total} objects in {len(counts)} classes; "
-        f"the smallest class, '{to_text(smallest)}', has {images[smallest]} photographs of {least} objects.",
+        f"There are {_count(len(labelled), 'photograph')} of {_count(total, 'object')} in {len(counts)} classes; "
+        f"the smallest class, '{to_text(smallest)}', has {_count(images[smallest], 'photograph')} of "
+        f"{_count(least, 'object')}.",
         _on_folds(most, folds, repeats, smallest),
         _on_groups(len(labelled) - total),
-        _on_hold_out(test_size, least, smallest),
+        *([_on_hold_out(test_size, least, smallest)] if folds else []),
         _on_accuracy(smallest, least, accuracy[smallest]),
         f"Even a model whose confidence is perfectly honest would show a calibration error (ECE, 15 bins) of about "
         f"{floor:.2f} on {total} objects: a measured ECE below that is luck, and one near it is no fault.",
         _on_coverage(coverage, least, smallest),
     )
     return Advice(images, groups, most, folds, repeats, grouped, test_size, accuracy, floor, coverage, sentences)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _at_90(n: int) -> tuple[float, float]:
@@ -122,7 +127,8 @@ def _on_folds(most: int, folds: int, repeats: int, smallest: str) -> str:
 def _on_groups(shared: int) -> str:
     if shared:
         return (
-            f"{shared} photographs show an object that another photograph shows too. Keep such photographs together "
+            f"{_count(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one that is "
+            "there already. Keep photographs of one object together "
             "(the column 'group' of manifest.csv does it); otherwise the model is examined on what it has learnt."
         )
     return (
@@ -134,12 +140,12 @@ def _on_groups(shared: int) -> str:
 def _on_hold_out(test_size: float, least: int, smallest: str) -> str:
     if test_size:
         return (
-            f"Holding out {test_size:.0%} leaves about {round(test_size * least)} objects of the smallest class to "
+            f"Holding out {100 * test_size:.0f} % leaves about {round(test_size * least)} objects of the smallest class to "
             "judge by, which is enough for a first figure."
         )
     return (
         f"Do not hold photographs out for good: a fifth of '{to_text(smallest)}' would be only about "
-        f"{max(1, round(0.2 * least))} objects. Train with --test-size 0 and judge by out-of-fold predictions, "
+        f"{_count(max(1, round(0.2 * least)), 'object')}. Train with --test-size 0 and judge by out-of-fold predictions, "
         "in which every photograph is examined once by a model that has not seen its object."
     )
 
@@ -148,7 +154,7 @@ def _on_accuracy(smallest: str, least: int, interval: tuple[float, float]) -> st
     low, high = interval
     return (
         f"If nine of ten objects of '{to_text(smallest)}' are recognised, the true share lies anywhere from "
-        f"{low:.0%} to {high:.0%} (95 % interval at {least} objects): two models whose figures differ by less "
+        f"{100 * low:.0f} % to {100 * high:.0f} % (95 % interval at {_count(least, 'object')}): two models whose figures differ by less "
         "cannot be told apart on this class."
     )
 
@@ -156,11 +162,11 @@ def _on_accuracy(smallest: str, least: int, interval: tuple[float, float]) -> st
 def _on_coverage(coverage: float, least: int, smallest: str) -> str:
     if coverage:
         return (
-            f"Answers that list every class still in play can promise to hold the right one up to {coverage:.0%} of "
+            f"Answers that list every class still in play can promise to hold the right one up to {100 * coverage:.0f} % of "
             f"the time for each class alone; '{to_text(smallest)}' with its {least} objects sets this limit "
             "(90 % needs 9 objects, 95 % needs 19, 99 % needs 99)."
         )
     return (
-        f"No promise of coverage can be made for '{to_text(smallest)}' alone: {least} objects are fewer than the 4 "
-        "that 80 % needs (9 for 90 %, 19 for 95 %)."
+        f"No promise of coverage can be made for '{to_text(smallest)}' alone: its {_count(least, 'object')} fall short of "
+        "the 4 that 80 % needs (9 for 90 %, 19 for 95 %)."
     )

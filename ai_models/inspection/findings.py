@@ -163,8 +163,8 @@ def _classes(scan: Scan) -> Iterator[Finding]:
     if ratio >= MUCH_LARGER:
         yield Finding(
             3, "imbalance",
-            f"The largest class '{to_text(sizes[-1][1])}' ({sizes[-1][0]}) has {ratio:.1f} times the photographs of the "
-            f"smallest '{to_text(sizes[0][1])}' ({sizes[0][0]}): augment by class and judge by balanced accuracy.",
+            f"The largest class '{to_text(sizes[-1][1])}' ({sizes[-1][0]}) has {ratio:.1f} times the photographs of "
+            f"the smallest '{to_text(sizes[0][1])}' ({sizes[0][0]}): augment by class and judge by balanced accuracy.",
         )  # fmt: skip
 
 
@@ -263,7 +263,8 @@ def _beside_the_images(scan: Scan) -> Iterator[Finding]:
         text = f"{_say(count, 'other file', 'was', 'were')} passed over ({listed})."
         yield Finding(3, "other_files", text, tuple(first))
     if scan.missing:
-        text = f"{_say(len(scan.missing), 'row of the earlier manifest.csv', 'has', 'have', 'rows of the earlier manifest.csv')}"
+        rows = (f"{row} of the earlier manifest.csv" for row in ("row", "rows"))
+        text = _say(len(scan.missing), next(rows), "has", "have", next(rows))
         yield Finding(
             2,
             "missing_files",

@@ -25,6 +25,7 @@ MOST_GROUPS = 30
 MOST_OF_A_GROUP = 8
 MOST_PICTURES = 24
 SCORES = ("blur", "brightness", "contrast", "resolution")
+WEIGHTS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in enumerate(("grave", "mend", "note"), start=1)) + "."
 PARTS = {
     "readable": "files that can be read",
     "distinct": "different objects for each photograph",
@@ -77,7 +78,7 @@ def _summary(page: Page, scan: Scan, findings: tuple[Finding, ...], score: Datas
         ("Unreadable", unreadable, f"of {len(scan.files)} files"),
         ("To mend", counts[1] + counts[2], f"{counts[1]} of them grave"),
     ]
-    parts = [[name, PARTS[name], score.weights[name], value] for name, value in score.parts.items()]
+    parts = [[name, PARTS[name], score.weights[name], f"{value:.0%}"] for name, value in score.parts.items()]
     page.section(
         "Summary",
         page.tiles(tiles),
@@ -91,11 +92,11 @@ def _findings(page: Page, findings: tuple[Finding, ...]) -> None:
     if not rows:
         page.section("Findings", "Nothing was found fault with.")
         return
-    page.section("Findings", page.table(["weight", "what was found", "files"], rows), note="The gravest first.")
+    page.section("Findings", page.table(["weight", "what was found", "files"], rows), note=WEIGHTS)
 
 
 def _weight(rank: int) -> Cell:
-    return Cell(RANKS[rank], "bad" if rank == 1 else "open" if rank == 2 else "")
+    return (Cell("grave", "bad"), Cell("mend", "open"), Cell("note"))[rank - 1]
 
 
 def _listed(paths: tuple[str, ...], most: int = 3) -> str:
@@ -213,8 +214,8 @@ def _quality(page: Page, scan: Scan) -> None:
     ]  # fmt: skip
     worst = sorted(judged, key=lambda f: (not f.failures, _overall(f), f.path))
     failing = sum(bool(f.failures) for f in judged)
-    title = f"The {failing} that fail" if failing else "The lowest scores (all pass)"
-    shown = worst[: min(MOST_PICTURES, max(failing, 8))]
+    title = f"Below the level: {failing}" if failing else "The lowest scores (all pass)"
+    shown = worst[: min(MOST_PICTURES, failing or 8)]
     gallery = [_picture(scan, f.path, (f"{_overall(f):.0f} of 100", *f.failures)) for f in shown]
     page.section(
         "Quality",
