@@ -1,11 +1,11 @@
-"""Quantiles of the normal, beta and Student distributions without SciPy, so that metrics need NumPy alone."""
+"""Quantiles of the normal, beta, binomial and Student distributions without SciPy, so that metrics need NumPy alone."""
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
 
-__all__ = ["beta_cdf", "beta_quantile", "normal_quantile", "student_quantile"]
+__all__ = ["beta_cdf", "beta_quantile", "binomial_quantile", "normal_quantile", "student_quantile"]
 
 _TINY = 1e-300
 
@@ -41,6 +41,18 @@ def beta_quantile(q: float, a: float, b: float) -> float:
             high = middle
         if high < _TINY:
             return 0.0
+
+
+def binomial_quantile(q: float, n: int, p: float) -> int:
+    """Return the smallest count x with P(X <= x) >= q for X of n draws of probability p, q in (0, 1)."""
+    low, high = -1, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        if 1.0 - beta_cdf(p, middle + 1, n - middle) >= q:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def student_quantile(q: float, df: float) -> float:

@@ -13,15 +13,26 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from ai_models.metrics import Interval
 from ai_models.reporting.svg import ACCENT, GRID, INK, MUTED, SERIES, chart, display_text, short, tidy
 
-__all__ = ["bar_chart", "histogram", "interval_bars", "interval_plot", "legend_above", "line_chart", "scatter"]
+__all__ = [
+    "HALF",
+    "WIDTH",
+    "bar_chart",
+    "histogram",
+    "interval_bars",
+    "interval_plot",
+    "legend_above",
+    "line_chart",
+    "scatter",
+]
 
-WIDTH = 7.0  # inches at 96 px, the width of a column of the page
+WIDTH = 8.8  # inches at 96 px, the width of a figure of the page
+HALF = 4.9  # of one of a pair
 
 
 @chart
@@ -52,7 +63,7 @@ def bar_chart(
     thickness = 0.8 / max(m, 1)
     for i, (name, values) in enumerate(series.items()):
         places = np.arange(n) - 0.4 + thickness * (i + 0.5)
-        bars = axes.barh(places, values, thickness * 0.86, color=SERIES[i % len(SERIES)], label=display_text(name))
+        bars = axes.barh(places, values, thickness * 0.86, color=SERIES[i % len(SERIES)], label=_named(name))
         axes.bar_label(bars, labels=[_figure(v) for v in values], padding=4, color=MUTED, fontsize=9)
     axes.margins(x=0.08)
     _label_rows(axes, labels)
@@ -74,6 +85,7 @@ def histogram(
     marks: Mapping[str, float] | None = None,
     share: bool = False,
     log_x: bool = False,
+    width: float = WIDTH,
     description: str = "",
 ) -> str:
     """Draw how values spread, one outline a series over the same bins.
@@ -90,8 +102,10 @@ def histogram(
         Whether each series shows shares of itself rather than counts, so that sizes do not matter.
     log_x
         Whether the axis is logarithmic; values must then be above 0.
+    width
+        Inches at 96 px; `HALF` for one of a pair.
     """
-    figure.set_size_inches(WIDTH, 2.7)
+    figure.set_size_inches(width, 2.7)
     axes = figure.add_subplot()
     finite = {name: _finite(v) for name, v in values.items()}
     edges = _edges(np.concatenate([*finite.values(), np.empty(0)]), bins, log_x)
@@ -100,7 +114,7 @@ def histogram(
         height, _ = np.histogram(numbers, edges, weights=weights)
         colour = SERIES[i % len(SERIES)]
         axes.stairs(height, edges, fill=True, color=colour, alpha=0.28 if len(finite) > 1 else 0.75)
-        axes.stairs(height, edges, color=colour, linewidth=1.4, label=display_text(f"{name} ({len(numbers)})"))
+        axes.stairs(height, edges, color=colour, linewidth=1.4, label=_named(f"{name} ({len(numbers)})"))
     for name, value in (marks or {}).items():
         axes.axvline(value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
@@ -108,7 +122,7 @@ def histogram(
             textcoords="offset points", va="top", fontsize=9, color=INK,
         )  # fmt: skip
     if log_x:
-        axes.set_xscale("log")
+        _logarithmic(axes, "x")
     axes.set_ylim(bottom=0)
     if not share:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
@@ -128,6 +142,7 @@ def scatter(
     x_label: str = "",
     y_label: str = "",
     log: bool = False,
+    width: float = WIDTH,
     description: str = "",
 ) -> str:
     """Draw points, coloured by kind where kinds are given (the six most frequent, then ``other``).
@@ -140,8 +155,10 @@ def scatter(
         n names.
     log
         Whether both axes are logarithmic.
+    width
+        Inches at 96 px; `HALF` for one of a pair.
     """
-    figure.set_size_inches(WIDTH, 3.6)
+    figure.set_size_inches(width, 3.8)
     axes = figure.add_subplot()
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     names = np.array(list(kinds) if kinds is not None else [""] * len(across), dtype=object)
@@ -154,10 +171,9 @@ def scatter(
         axes.scatter(across[rest], up[rest], color=MUTED, label=f"other ({rest.sum()})", **style)
     for i, name in enumerate(shown):
         here = names.astype(str) == name
-        axes.scatter(across[here], up[here], color=SERIES[i], label=f"{short(name)} ({here.sum()})", **style)
+        axes.scatter(across[here], up[here], color=SERIES[i], label=_named(f"{short(name)} ({here.sum()})"), **style)
     if log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        _logarithmic(axes, "x", "y")
     tidy(axes, grid="both", x_label=x_label, y_label=y_label)
     if kinds is not None:
         legend_above(axes)
@@ -189,7 +205,7 @@ def line_chart(
         colour = SERIES[i % len(SERIES)]
         table = np.array([p[:3] for p in points], dtype=np.float64).reshape(-1, 3)
         axes.fill_between(x, table[:, 1], table[:, 2], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(x, table[:, 0], "o-", color=colour, linewidth=1.8, markersize=4, label=display_text(name))
+        axes.plot(x, table[:, 0], "o-", color=colour, linewidth=1.8, markersize=4, label=_named(name))
     tidy(axes, grid="both", x_label=x_label, y_label=y_label)
     if len(lines) > 1:
         legend_above(axes)
@@ -228,9 +244,9 @@ def interval_plot(
         places = np.arange(n) + (i - (m - 1) / 2) * 0.62 / max(m, 1)
         colour = SERIES[i % len(SERIES)]
         axes.hlines(places, table[:, 1], table[:, 2], color=colour, linewidth=2.2, alpha=0.55)
-        axes.scatter(table[:, 0], places, s=30, color=colour, zorder=3, linewidths=0, label=display_text(name))
+        axes.scatter(table[:, 0], places, s=30, color=colour, zorder=3, linewidths=0, label=_named(name))
     for name, value in (reference or {}).items():
-        axes.axvline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=display_text(name))
+        axes.axvline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=_named(name))
     _label_rows(axes, labels)
     if limits:
         axes.set_xlim(limits[0] - 0.01 * (limits[1] - limits[0]), limits[1] + 0.02 * (limits[1] - limits[0]))
@@ -272,11 +288,26 @@ def legend_above(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    columns = max(1, min(len(labels), int(80 / (max(map(len, labels)) + 5))))
+    room = axes.figure.get_figure(root=True).get_figwidth() * 10.5  # characters
+    columns = max(1, min(len(labels), int(room / (max(map(len, labels)) + 5))))
     axes.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2,
         handlelength=1.4, columnspacing=1.4, handletextpad=0.5,
     )  # fmt: skip
+
+
+def _named(label: str) -> str:
+    shown = display_text(label)
+    return f"\u200b{shown}" if shown.startswith("_") else shown  # matplotlib leaves "_..." out of a legend
+
+
+def _logarithmic(axes: Axes, *which: str) -> None:
+    for name in which:
+        (axes.set_xscale if name == "x" else axes.set_yscale)("log")
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _label_rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from ai_models.metrics import (
     square_and_add,
     wilson,
 )
-from ai_models.metrics.special import beta_cdf, beta_quantile, student_quantile
+from ai_models.metrics.special import beta_cdf, beta_quantile, binomial_quantile, student_quantile
 
 
 @pytest.mark.parametrize(("x", "n"), [(0, 5), (5, 5), (1, 30), (17, 30), (499, 500), (2500, 9000)])
@@ -35,6 +35,12 @@ def test_beta_equal_scipy(a, b):
         assert beta_cdf(x, a, b) == pytest.approx(betainc(a, b, x), rel=1e-9, abs=1e-280)
     for q in (0.001, 0.025, 0.5, 0.975):
         assert beta_quantile(q, a, b) == pytest.approx(stats.beta.ppf(q, a, b), rel=1e-8, abs=1e-200)
+
+
+@pytest.mark.parametrize(("n", "p"), [(1, 0.9), (7, 0.2), (60, 0.95), (500, 1.0), (12, 0.0)])
+def test_binomial_quantile_equal_scipy(n, p):
+    for q in (0.025, 0.5, 0.975):
+        assert binomial_quantile(q, n, p) == stats.binom.ppf(q, n, p)
 
 
 def test_student_equal_scipy():

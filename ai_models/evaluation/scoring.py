@@ -1,0 +1,227 @@
+"""What the model says of the rows that are scored, and of foreign images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core.errors import DataError
+from ai_models.core.predictions import OodVerdict, Prediction, Predictions
+from ai_models.core.records import Manifest
+from ai_models.core.settings import FeatureConfig
+from ai_models.evaluation.rows import LeftOut, TestRows
+
+__all__ = ["Foreign", "Model", "Scored", "among", "score_foreign", "score_out_of_fold", "score_rows"]
+
+
+class RawFeatures(Protocol):
+    """Features of images as an extractor gives them before encoding."""
+
+    errors: dict[int, str]
+
+    def take(self, indices: NDArray[np.int64]) -> RawFeatures:
+        """Return some rows."""
+
+
+class Extractor(Protocol):
+    """What evaluation needs of a feature extractor."""
+
+    config: FeatureConfig | None
+
+    @property
+    def block_slices(self) -> dict[str, slice]:
+        """Columns of each block."""
+
+    def extract_raw(self, items: Sequence[Path], *, on_error: str, label: str) -> RawFeatures:
+        """Return per-image features, with the errors of unreadable ones."""
+
+    def encode(self, raw: RawFeatures) -> NDArray[np.float32]:
+        """Return float32 (n, d)."""
+
+    def get_feature_names_out(self) -> NDArray[np.object_]:
+        """Return d names."""
+
+    def extract(self, item: Path) -> NDArray[np.float32]:
+        """Return float32 (d,) of one image."""
+
+
+class Model(Protocol):
+    """What evaluation needs of a classifier; `ai_models.classifier.HybridClassifier` has it."""
+
+    classes: tuple[str, ...]
+
+    @property
+    def extractor(self) -> Extractor: ...
+
+    def judge_features(self, X: NDArray[np.float32]) -> Predictions:
+        """Return the predictions of rows of features."""
+
+    def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return calibrated probabilities of rows of features, float64 (n, k)."""
+
+    def predict_one(self, item: Path) -> Prediction:
+        """Return everything that is known of one image."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Photographs with a label, readable, and what the model says of them.
+
+    Attributes
+    ----------
+    manifest
+        The n rows.
+    y
+        int64 (n,), their classes as columns of the predictions.
+    predictions
+        n rows.
+    X
+        float32 (n, d), their features; None for out-of-fold predictions, which no single model made.
+    left_out
+        What was not scored, unreadable files among it.
+    """
+
+    rows: TestRows
+    manifest: Manifest
+    y: NDArray[np.int64]
+    predictions: Predictions
+    X: NDArray[np.float32] | None
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Group of each row, (n,)."""
+        return self.manifest.groups
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Images of a folder that holds nothing which the model knows.
+
+    Attributes
+    ----------
+    name
+        The folder's name.
+    root
+        The folder.
+    files
+        Of the readable images, n.
+    groups
+        (n,), equal files share one.
+    predictions
+        n rows.
+    unreadable
+        What could not be read.
+    """
+
+    name: str
+    root: Path
+    files: tuple[Path, ...]
+    groups: NDArray[np.str_]
+    predictions: Predictions
+    unreadable: tuple[LeftOut, ...]
+
+
+def score_rows(model: Model, rows: TestRows) -> Scored:
+    """Let the model judge the rows.
+
+    Raises
+    ------
+    DataError
+        When none of them can be read.
+    """
+    _, X, errors = _features(model, rows.manifest.files, "evaluate")
+    if X is None:
+        raise DataError(f"none of the {len(rows.manifest)} images to score can be read: check '{rows.manifest.root}'")
+    bad = tuple(LeftOut(rows.manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
+    gone = {item.path for item in bad}
+    manifest = rows.manifest.where(lambda r: r.path not in gone)
+    return Scored(rows, manifest, _codes(manifest, model.classes), model.judge_features(X), X, rows.left_out + bad)
+
+
+def score_out_of_fold(rows: TestRows, places: dict[str, int], predictions: Predictions) -> Scored:
+    """Take the out-of-fold predictions that training left for its rows.
+
+    Raises
+    ------
+    DataError
+        When a row has none.
+    """
+    absent = [r.path for r in rows.manifest if r.path not in places]
+    if absent:
+        raise DataError(f"oof_predictions.csv has no row for '{absent[0]}': restore the model directory or train again")
+    taken = _take(predictions, np.array([places[r.path] for r in rows.manifest], dtype=np.int64))
+    return Scored(rows, rows.manifest, _codes(rows.manifest, predictions.classes), taken, None, rows.left_out)
+
+
+def score_foreign(model: Model, name: str, manifest: Manifest) -> Foreign:
+    """Let the model judge images that it cannot know; `manifest` rows carry the hash of their file.
+
+    Raises
+    ------
+    DataError
+        When none can be read.
+    """
+    readable, X, errors = _features(model, manifest.files, "foreign")
+    if X is None:
+        raise DataError(f"none of the {len(manifest)} images in --ood-dir '{manifest.root}' can be read")
+    bad = tuple(LeftOut(manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
+    kept = [manifest.records[i] for i in readable]
+    groups = np.array([r.group or r.sha256 or r.path for r in kept], dtype=np.str_)
+    files = tuple(manifest.root / r.path for r in kept)
+    return Foreign(name, manifest.root, files, groups, model.judge_features(X), bad)
+
+
+def among(known: Predictions, places: NDArray[np.int64], n: int) -> Predictions:
+    """Return the predictions spread over n rows, every other row unreadable.
+
+    Parameters
+    ----------
+    known
+        m rows.
+    places
+        int64 (m,), distinct, in [0, n): where each goes.
+    n
+        Rows of the result.
+    """
+    k = len(known.classes)
+    probabilities, sets = np.full((n, k), np.nan), np.zeros((n, k), dtype=np.bool_)
+    scores, p_values = np.full(n, np.nan), np.full(n, np.nan)
+    probabilities[places], sets[places] = known.probabilities, known.sets
+    scores[places], p_values[places] = known.ood_scores, known.ood_p_values
+    verdicts = [OodVerdict.UNREADABLE] * n
+    for place, verdict in zip(places.tolist(), known.verdicts, strict=True):
+        verdicts[place] = verdict
+    return Predictions(known.classes, probabilities, sets, scores, p_values, tuple(verdicts))
+
+
+def _features(
+    model: Model, files: Sequence[Path], label: str
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, dict[int, str]]:
+    raw = model.extractor.extract_raw(files, on_error="record", label=label)
+    readable = np.array([i for i in range(len(files)) if i not in raw.errors], dtype=np.int64)
+    if not len(readable):
+        return readable, None, raw.errors
+    return readable, model.extractor.encode(raw.take(readable)), raw.errors
+
+
+def _codes(manifest: Manifest, classes: Sequence[str]) -> NDArray[np.int64]:
+    code = {name: i for i, name in enumerate(classes)}
+    return np.array([code[r.label] for r in manifest], dtype=np.int64)
+
+
+def _take(p: Predictions, rows: NDArray[np.int64]) -> Predictions:
+    return Predictions(
+        p.classes,
+        p.probabilities[rows],
+        p.sets[rows],
+        p.ood_scores[rows],
+        p.ood_p_values[rows],
+        tuple(p.verdicts[i] for i in rows.tolist()),
+        tuple(p.reasons[i] for i in rows.tolist()) if p.reasons else (),
+    )
