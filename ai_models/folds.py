@@ -124,8 +124,8 @@ def largest_k(labels: ArrayLike, groups: ArrayLike) -> int:
     Returns
     -------
     int
-        The number of groups of the rarest class where no group holds several classes; less where groups that are
-        shared by classes stand in each other's way. 1 or 0 means that no cross-validation is possible.
+        The number of groups of the rarest class, or less where groups that hold several classes stand in each
+        other's way; 1 means that no cross-validation is possible.
     """
     return _largest_k(_tabulate(labels, groups))
 
@@ -133,17 +133,15 @@ def largest_k(labels: ArrayLike, groups: ArrayLike) -> int:
 class GroupedStratifiedKFold:
     """scikit-learn CV splitter on `assign_folds`.
 
+    Unlike ``sklearn.model_selection.StratifiedGroupKFold`` no fold is ever empty or without a class, and the folds
+    do not depend on the order of the rows.
+
     Parameters
     ----------
     n_splits
         Number of folds, at least 2.
     seed
         Seed of the tie-breaks.
-
-    Notes
-    -----
-    Unlike ``sklearn.model_selection.StratifiedGroupKFold`` no fold is ever empty or without a class, and the folds
-    do not depend on the order of the rows.
     """
 
     def __init__(self, n_splits: int = 5, seed: int = 0) -> None:
@@ -160,16 +158,7 @@ class GroupedStratifiedKFold:
     def split(
         self, X: Any, y: ArrayLike, groups: ArrayLike | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield the row indices to fit on and to score, fold by fold.
-
-        Parameters
-        ----------
-        X
-            Ignored.
-        y
-            Class of each row, shape (n,).
-        groups
-            Group of each row, shape (n,); required.
+        """Yield the row indices to fit on and to score, fold by fold; X is ignored.
 
         Raises
         ------
@@ -225,7 +214,7 @@ def _tabulate(labels: ArrayLike, groups: ArrayLike) -> _Table:
 
 # -- refusals ------------------------------------------------------------------------------------------
 def _groups_of(n: int) -> str:
-    return f"{n} group" if n == 1 else f"{n} groups"
+    return f"{n} group{'s'[: n != 1]}"
 
 
 def _refuse_scarce(table: _Table, k: int) -> None:
@@ -294,8 +283,7 @@ class _Problem:
 def _solve(problem: _Problem, names: list[str], seed: int) -> NDArray[np.int64] | None:
     # Later attempts do not use the run's seed: whether a split exists must not depend on it.
     for attempt in range(_ATTEMPTS):
-        source = seed if attempt == 0 else attempt - 1
-        purpose = "folds" if attempt == 0 else "folds-again"
+        source, purpose = (seed, "folds") if attempt == 0 else (attempt, "folds-again")
         keys = np.array([derive_seed(source, purpose, name) for name in names], dtype=np.int64)
         state = _State(problem, keys)
         state.fill()
@@ -306,10 +294,9 @@ def _solve(problem: _Problem, names: list[str], seed: int) -> NDArray[np.int64] 
 
 
 class _State:
-    """Folds being filled: `off` (k, d) is what a fold holds less its fair share, `held` (k, c) groups a class.
+    """Folds being filled: `off` (k, d) is what a fold holds less its fair share, `held` (k, c) groups a class."""
 
-    The cost is the sum over folds of ``|off|^2 / share``, so that unequal folds fill in proportion.
-    """
+    # The cost is the sum over folds of |off|^2 / share, so that unequal folds fill in proportion.
 
     def __init__(self, problem: _Problem, keys: NDArray[np.int64]) -> None:
         self.p = problem
@@ -393,9 +380,8 @@ class _State:
             return False
         step = self.p.weighed[right][None] - self.p.weighed[left][:, None]  # what fold a gains, (l, r, d)
         size = (step**2).sum(axis=2)
-        change = (2.0 * step @ self.off[a] + size) / self.p.shares[a] + (
-            size - 2.0 * step @ self.off[b]
-        ) / self.p.shares[b]
+        change = (size + 2.0 * step @ self.off[a]) / self.p.shares[a]
+        change += (size - 2.0 * step @ self.off[b]) / self.p.shares[b]
         flow = self.present[right][None] - self.present[left][:, None]
         for fold, sign in ((a, 1.0), (b, -1.0)):
             after = self.held[fold] + sign * flow
@@ -410,6 +396,5 @@ class _State:
     def _candidates(self, fold: int) -> NDArray[np.int64]:
         """Return free groups of a fold, one of each kind (equal vectors are the same swap)."""
         inside = self.free[self.fold[self.free] == fold]
-        first = np.unique(self.kind[inside], return_index=True)[1]
-        chosen: NDArray[np.int64] = inside[np.sort(first)][:_SWAP_CANDIDATES]
-        return chosen
+        first: NDArray[np.int64] = np.unique(self.kind[inside], return_index=True)[1]
+        return np.take(inside, np.sort(first)[:_SWAP_CANDIDATES])

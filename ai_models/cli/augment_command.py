@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Make changed copies of training photographs, balanced by class.
 
-    A folder that is not split yet is inspected and split first, so that no copy of a held-out photograph is made. The
-    output folder carries the photographs, the copies and manifest.csv, which names the parent of each copy: train
-    on that folder and copies are used for fitting alone.
+    A folder that is not split yet is inspected and split first, so that no copy of a held-out photograph is
+    made. The output folder carries the photographs, the copies and manifest.csv, which names the parent of each
+    copy: train on that folder and copies are used for fitting alone.
     """
     from ai_models.augmentation import augment_manifest
     from ai_models.pipeline import prepare_manifest

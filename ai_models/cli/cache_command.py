@@ -23,7 +23,8 @@ _directory = settings(FeatureConfig, "cache_dir")
 def command(verbose: bool) -> None:
     """Look at, empty or check the cache of features.
 
-    Features are kept by the content of an image and the code and settings that made them, and reused across runs.
+    Features are kept by the content of an image and the code and settings that made them, and reused across
+    runs.
     """
 
 

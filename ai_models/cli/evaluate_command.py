@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Judge a model on rows that it has not seen.
 
-    Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained), metrics.json and predictions.csv.
+    Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained),
+    metrics.json and predictions.csv.
     """
     from ai_models.evaluation import evaluate_model
 

@@ -31,9 +31,10 @@ def command(
 ) -> None:
     """Turn images into vectors, each block of them cached on disk.
 
-    Blocks: network embedding, HOG, LBP, SIFT, colour, ORB and your own. Writes features.npy (float32, one row an image), features.json (names, blocks) and manifest.csv (the rows in the
-    same order). SIFT and ORB need a codebook, which is fitted on training rows only: of images that are not split
-    yet these blocks are left out, and a line says so.
+    Blocks: network embedding, HOG, LBP, SIFT, colour, ORB and your own. Writes features.npy (float32, one row
+    an image), features.json (names, blocks) and manifest.csv (the rows in the same order). SIFT and ORB need a
+    codebook, which is fitted on training rows only: of images that are not split yet these blocks are left out,
+    and a line says so.
     """
     from ai_models.features.table import write_features
     from ai_models.pipeline import prepare_manifest

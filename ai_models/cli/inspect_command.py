@@ -30,9 +30,9 @@ from ai_models.core.settings import InspectionConfig
 def command(data_dir: Path, output_dir: Path | None, groups: Path | None, overwrite: bool, **values: Any) -> None:
     """Look at a folder before anything is trained on it.
 
-    Finds files that cannot be read, copies of one photograph (also re-encoded, flipped or turned) and classes that
-    are too small, scores quality, and says which cross-validation the classes allow. Writes inspection.html,
-    inspection.json and manifest.csv; changes nothing in the folder.
+    Finds files that cannot be read, copies of one photograph (also re-encoded, flipped or turned) and classes
+    that are too small, scores quality, and says which cross-validation the classes allow. Writes
+    inspection.html, inspection.json and manifest.csv; changes nothing in the folder.
     """
     from ai_models.inspection import inspect_dataset
 

@@ -59,8 +59,9 @@ def command(
 ) -> None:
     """Go the whole way, from a folder to a judged model.
 
-    Inspects, splits, augments, extracts, trains and evaluates. The output folder is the model directory; it also carries inspection/ (report on the folder), data/ (photographs
-    and copies) and report/ (figures with their uncertainty).
+    Inspects, splits, augments, extracts, trains and evaluates. The output folder is the model directory; it
+    also carries inspection/ (report on the folder), data/ (photographs and copies) and report/ (figures with
+    their uncertainty).
     """
     from ai_models.pipeline import run
 

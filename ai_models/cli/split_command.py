@@ -33,9 +33,9 @@ def command(
 ) -> None:
     """Divide a folder into sides and folds, without moving a file.
 
-    Train, validation and test sides, and folds among the training rows. Stratified by class; copies of one object always stand together. Sides that exist (train/val/test folders, or an
-    earlier manifest) are kept and new images are placed around them. Refuses, with the reason, a split in which a
-    fold would lack a class.
+    Train, validation and test sides, and folds among the training rows. Stratified by class; copies of one
+    object always stand together. Sides that exist (train/val/test folders, or an earlier manifest) are kept and
+    new images are placed around them. Refuses, with the reason, a split in which a fold would lack a class.
     """
     from ai_models.pipeline import prepare_manifest
     from ai_models.splitting import crossing_groups, split_manifest, summary

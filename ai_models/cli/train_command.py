@@ -42,9 +42,9 @@ def command(
 ) -> None:
     """Train and calibrate the ensemble, and save it as a model.
 
-    Images of one object never cross a fold; a folder that `augment` wrote is recognised by its manifest.csv, and its
-    copies are used for fitting alone. Everything that is fitted is fitted inside the fold; every figure comes from
-    rows that the model has not seen.
+    Images of one object never cross a fold; a folder that `augment` wrote is recognised by its manifest.csv,
+    and its copies are used for fitting alone. Everything that is fitted is fitted inside the fold; every figure
+    comes from rows that the model has not seen.
     """
     from ai_models.pipeline import prepare_manifest
     from ai_models.splitting import split_for_training
