@@ -18,6 +18,8 @@ __all__ = ["Advice", "advise"]
 USUAL_FOLDS = 5
 ENOUGH_HELD_OUT = 10
 """Objects of the smallest class that a hold-out should have before its figures say much."""
+FEW = 5
+"""Objects below which a class's own accuracy is not spoken of."""
 COVERAGES = (0.99, 0.95, 0.9, 0.8)
 
 
@@ -89,7 +91,7 @@ def advise(manifest: Manifest) -> Advice:
         _on_folds(most, folds, repeats, smallest),
         _on_groups(len(labelled) - total),
         *([_on_hold_out(test_size, least, smallest)] if folds else []),
-        _on_accuracy(smallest, least, accuracy[smallest]),
+        _on_accuracy(smallest, least, accuracy[smallest], total),
         f"Even a model whose confidence is perfectly honest would show a calibration error (ECE, 15 bins) of about "
         f"{floor:.2f} on {total} objects: a measured ECE below that is luck, and one near it is no fault.",
         _on_coverage(coverage, least, smallest),
@@ -99,6 +101,10 @@ def advise(manifest: Manifest) -> Advice:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _at_90(n: int) -> tuple[float, float]:
@@ -127,9 +133,9 @@ def _on_folds(most: int, folds: int, repeats: int, smallest: str) -> str:
 def _on_groups(shared: int) -> str:
     if shared:
         return (
-            f"{_count(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one that is "
-            "there already. Keep photographs of one object together "
-            "(the column 'group' of manifest.csv does it); otherwise the model is examined on what it has learnt."
+            f"{_count(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one "
+            "that is there already. Keep photographs of one object together (the column 'group' of manifest.csv does "
+            "it); otherwise the model is examined on what it has learnt."
         )
     return (
         "No two photographs were found to show one object. If you know of some (front and back, a second shot), "
@@ -140,33 +146,40 @@ def _on_groups(shared: int) -> str:
 def _on_hold_out(test_size: float, least: int, smallest: str) -> str:
     if test_size:
         return (
-            f"Holding out {100 * test_size:.0f} % leaves about {round(test_size * least)} objects of the smallest class to "
-            "judge by, which is enough for a first figure."
+            f"Holding out {_percent(test_size)} leaves about {round(test_size * least)} objects of the smallest class "
+            "to judge by, which is enough for a first figure."
         )
+    fifth = _count(max(1, round(0.2 * least)), "object")
     return (
-        f"Do not hold photographs out for good: a fifth of '{to_text(smallest)}' would be only about "
-        f"{_count(max(1, round(0.2 * least)), 'object')}. Train with --test-size 0 and judge by out-of-fold predictions, "
-        "in which every photograph is examined once by a model that has not seen its object."
+        f"Do not hold photographs out for good: a fifth of '{to_text(smallest)}' would be only about {fifth}. Train "
+        "with --test-size 0 and judge by out-of-fold predictions, in which every photograph is examined once by a "
+        "model that has not seen its object."
     )
 
 
-def _on_accuracy(smallest: str, least: int, interval: tuple[float, float]) -> str:
-    low, high = interval
+def _on_accuracy(smallest: str, least: int, interval: tuple[float, float], total: int) -> str:
+    low, high = (_percent(end) for end in _at_90(total))
+    overall = (
+        f"A model that recognises nine of ten of the {_count(total, 'object')} is right on {low} to {high} of further "
+        "ones (95 % interval)"
+    )
+    if least < FEW:
+        return f"{overall}; for '{to_text(smallest)}' alone no figure can be stated from {_count(least, 'object')}."
+    low, high = (_percent(end) for end in interval)
     return (
-        f"If nine of ten objects of '{to_text(smallest)}' are recognised, the true share lies anywhere from "
-        f"{100 * low:.0f} % to {100 * high:.0f} % (95 % interval at {_count(least, 'object')}): two models whose figures differ by less "
-        "cannot be told apart on this class."
+        f"{overall}; for '{to_text(smallest)}' alone, with {least}, on {low} to {high}. Models whose figures differ by "
+        "less than these spans cannot be told apart by them."
     )
 
 
 def _on_coverage(coverage: float, least: int, smallest: str) -> str:
     if coverage:
         return (
-            f"Answers that list every class still in play can promise to hold the right one up to {100 * coverage:.0f} % of "
-            f"the time for each class alone; '{to_text(smallest)}' with its {least} objects sets this limit "
-            "(90 % needs 9 objects, 95 % needs 19, 99 % needs 99)."
+            "Answers that list every class still in play can promise to hold the right one up to "
+            f"{_percent(coverage)} of the time for each class alone; '{to_text(smallest)}' with its "
+            f"{_count(least, 'object')} sets this limit (90 % needs 9 objects, 95 % needs 19, 99 % needs 99)."
         )
     return (
-        f"No promise of coverage can be made for '{to_text(smallest)}' alone: its {_count(least, 'object')} fall short of "
-        "the 4 that 80 % needs (9 for 90 %, 19 for 95 %)."
+        f"No promise of coverage can be made for '{to_text(smallest)}' alone: its {_count(least, 'object')} fall "
+        "short of the 4 that 80 % needs (9 for 90 %, 19 for 95 %)."
     )

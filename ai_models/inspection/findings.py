@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ai_models.core.folders import leads_out, other_files
 from ai_models.core.images import Verdict
 from ai_models.core.paths import to_text
 from ai_models.core.records import ImageRecord, Split
 from ai_models.duplicates import merged_user_groups
-from ai_models.inspection.layout import empty_classes, other_files
+from ai_models.inspection.layout import empty_classes
 from ai_models.inspection.scanning import Scan
 
 __all__ = ["RANKS", "Finding", "findings"]
@@ -173,8 +175,7 @@ def _empty_classes(scan: Scan) -> Iterator[Finding]:
     if empty:
         yield Finding(
             2, "empty_class",
-            f"{_say(len(empty), 'class folder', 'holds', 'hold')} no image that can be reached "
-            "(folders that link out of the data set are not followed).",
+            f"{_say(len(empty), 'class folder', 'holds', 'hold')} no image (links to folders are not followed).",
             tuple(empty),
         )  # fmt: skip
 
@@ -257,11 +258,18 @@ def _sizes(scan: Scan) -> Iterator[Finding]:
 
 
 def _beside_the_images(scan: Scan) -> Iterator[Finding]:
-    count, extensions, first = other_files(scan.manifest.root)
-    if count:
-        listed = ", ".join(f"{to_text(name)} {n}" for name, n in list(extensions.items())[:8])
-        text = f"{_say(count, 'other file', 'was', 'were')} passed over ({listed})."
-        yield Finding(3, "other_files", text, tuple(first))
+    others = other_files(scan.manifest.root)
+    if others:
+        kinds = Counter(os.path.splitext(path)[1].lower() or "no extension" for path in others)
+        listed = ", ".join(f"{to_text(name)} {n}" for name, n in sorted(kinds.items(), key=lambda k: (-k[1], k[0]))[:8])
+        text = (
+            f"{_say(len(others), 'other file or link', 'was', 'were', 'other files or links')} passed over ({listed})."
+        )
+        yield Finding(3, "other_files", text, tuple(others))
+    abroad = tuple(f.path for f in scan.files if leads_out(scan.manifest.root, f.path))
+    if abroad:
+        text = f"{_say(len(abroad), 'file', 'is a link', 'are links')} to somewhere outside of the folder"
+        yield Finding(3, "links_out", f"{text}: a copy of the folder would lack them.", abroad)
     if scan.missing:
         rows = (f"{row} of the earlier manifest.csv" for row in ("row", "rows"))
         text = _say(len(scan.missing), next(rows), "has", "have", next(rows))

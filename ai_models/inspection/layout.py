@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_models.core.images import EXTENSIONS
 from ai_models.core.records import Split
 
-__all__ = ["Layout", "empty_classes", "other_files"]
+__all__ = ["Layout", "empty_classes"]
 
 SIDES = {"train": Split.TRAIN, "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL, "test": Split.TEST}
 """Names of top folders that are sides of a split, in any case."""
@@ -55,26 +53,10 @@ def empty_classes(root: Path, layout: Layout, paths: Iterable[str]) -> list[str]
     return sorted(side + name for side in above for name in _folders(root / side) if side + name not in held)
 
 
-def other_files(root: Path) -> tuple[int, dict[str, int], list[str]]:
-    """Count the files that are not named like images.
-
-    Returns
-    -------
-    tuple
-        Their number, the number by lower-case extension, and the first hundred paths in sorted order.
-    """
-    found: list[str] = []
-    for folder, inner, names in os.walk(root):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        found += [
-            Path(os.path.relpath(os.path.join(folder, name), root)).as_posix()
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() not in EXTENSIONS
-        ]
-    by_extension = Counter(os.path.splitext(path)[1].lower() or "(none)" for path in found)
-    return len(found), dict(sorted(by_extension.items())), sorted(found)[:100]
-
-
 def _folders(parent: Path) -> Sequence[str]:
-    with os.scandir(parent) as entries:
-        return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir())
+    """Return the names of folders and of links to folders; a link that leads nowhere is none."""
+    try:
+        names = os.listdir(parent)
+    except OSError:  # not ours to list; what cannot be listed is named among the other files
+        return []
+    return sorted(name for name in names if not name.startswith(".") and os.path.isdir(parent / name))
