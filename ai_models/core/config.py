@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -112,15 +113,15 @@ def _fault(f: dataclasses.Field[Any], value: Any) -> str | None:
         near = difflib.get_close_matches(str(value), choices, n=1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         return f"{f.name} must be one of {', '.join(choices)}, got {value!r}{hint}"
-    low, high = bounds.get("ge"), bounds.get("le")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value != value or (low is not None and value < low) or (high is not None and value > high):
-            span = (
-                f"at least {low:g}"
-                if high is None
-                else f"at most {high:g}"
-                if low is None
-                else f"in [{low:g}, {high:g}]"
-            )
-            return f"{f.name} must be {span}, got {value!r}"
+        return _out_of_bounds(f.name, value, bounds.get("ge"), bounds.get("le"))
     return None
+
+
+def _out_of_bounds(name: str, value: float, low: float | None, high: float | None) -> str | None:
+    if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
+        return None
+    if low is None and high is None:
+        return f"{name} must be a finite number, got {value!r}"
+    span = f"at least {low:g}" if high is None else f"at most {high:g}" if low is None else f"in [{low:g}, {high:g}]"
+    return f"{name} must be {span}, got {value!r}"

@@ -138,10 +138,11 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> b
         if getattr(error, "errno", None) == errno.ENXIO:
             raise ImageError(Verdict.NOT_A_FILE, "a socket or a device, not a regular file") from None
         raise ImageError(Verdict.UNREADABLE, getattr(error, "strerror", None) or str(error)) from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise ImageError(Verdict.NOT_A_FILE, "a folder, pipe or device, not a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(Verdict.NOT_A_FILE, "a folder, pipe or device, not a regular file")
         if status.st_size > max_bytes:
             raise ImageError(Verdict.BOMB, f"{status.st_size:,} bytes, more than the {max_bytes:,} that are read")
         try:
@@ -364,9 +365,8 @@ def _missing_rows(data: bytes, kind: str) -> float:
         return 1.0
     rows = grounds[0].reshape(grounds[0].shape[0], -1)
     missing = (rows != grounds[1].reshape(rows.shape)).any(axis=1)
-    if not missing.any():  # the plugin painted the ground itself (GIF with transparency): what has its colour
+    if not missing.any():  # the plugin paints the ground of a transparent GIF: rows wholly of that colour
         missing = (rows == rows[-1, -1]).all(axis=1)
-        missing[: len(missing) - int(np.argmin(missing[::-1]))] &= missing.all()
     return float(missing.mean())
 
 

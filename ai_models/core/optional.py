@@ -30,8 +30,9 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != module.split(".", maxsplit=1)[0]:
+        package = module.split(".", maxsplit=1)[0]
+        if error.name is None or error.name.split(".")[0] != package:
             raise  # a fault inside the module, not its absence
         raise MissingExtraError(
-            f"{purpose} needs {module.split('.', maxsplit=1)[0]}, which is not installed: pip install 'amulet-ai[{extra}]'"
+            f"{purpose} needs {package}, which is not installed: pip install 'amulet-ai[{extra}]'"
         ) from error
