@@ -99,12 +99,12 @@ def run(
     from ai_models.features import HybridFeatureExtractor
     from ai_models.inspection import inspect_dataset
     from ai_models.splitting import split_for_training
-    from ai_models.training import train_model
+    from ai_models.training.trainer import STAGE_FOLDERS, train_model
 
     training = training or TrainingConfig()
     features, preprocess = features or FeatureConfig(), preprocess or PreprocessConfig()
     require_dir(data_dir, what="--data-dir")
-    output = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite)
+    output = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=STAGE_FOLDERS)
 
     tell("1/6 inspect   what the folder holds, and which images show one object")
     look = inspection or InspectionConfig(quick_mode=training.quick_mode, workers=training.workers)
@@ -124,7 +124,9 @@ def run(
         )
 
     tell("5/6 train     cross-fit, combine, calibrate, judge")
-    model_dir = train_model(rows, output, training=training, features=features, preprocess=preprocess, overwrite=True)
+    model_dir = train_model(
+        rows, output, training=training, features=features, preprocess=preprocess, overwrite=overwrite
+    )
 
     tell("6/6 evaluate  held-out figures with their uncertainty")
     judging = evaluation or EvaluationConfig(quick=training.quick_mode, seed=training.seed, workers=training.workers)

@@ -27,6 +27,9 @@ from ai_models.training.figures import training_metrics
 
 __all__ = ["HybridTrainer", "TrainingResult", "train_model"]
 
+STAGE_FOLDERS = ("inspection", "data", "report")
+"""What the other stages of a whole run keep in the model directory."""
+
 _log = get_logger(__name__)
 
 
@@ -155,7 +158,7 @@ def train_model(
     OutputError
         Before anything is trained, when the folder cannot be written or holds something else.
     """
-    folder = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite)
+    folder = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=STAGE_FOLDERS)
     trainer = HybridTrainer(training, features, preprocess)
     result = trainer.fit(manifest)
     metrics = training_metrics(result)
