@@ -99,7 +99,7 @@ def run(
     from ai_models.features import HybridFeatureExtractor
     from ai_models.inspection import inspect_dataset
     from ai_models.splitting import split_for_training
-    from ai_models.training.trainer import STAGE_FOLDERS, train_model
+    from ai_models.training.trainer import STAGE_FOLDERS, HybridTrainer, train_model
 
     training = training or TrainingConfig()
     features, preprocess = features or FeatureConfig(), preprocess or PreprocessConfig()
@@ -118,10 +118,9 @@ def run(
     rows = augment_manifest(split, output / "data", copying, overwrite=overwrite)
 
     tell("4/6 extract   features of every row, kept in the cache")
-    if features.cache_features:  # without a cache, training would compute them again
-        HybridFeatureExtractor(features, preprocess, seed=training.seed, workers=training.workers).extract_raw(
-            rows.files
-        )
+    used = HybridTrainer(training, features, preprocess).features  # quick mode leaves some blocks out
+    if used.cache_features:  # without a cache, training would compute them again
+        HybridFeatureExtractor(used, preprocess, seed=training.seed, workers=training.workers).extract_raw(rows.files)
 
     tell("5/6 train     cross-fit, combine, calibrate, judge")
     model_dir = train_model(

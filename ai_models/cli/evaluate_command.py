@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ai_models.cli.command import declare
+from ai_models.cli.headline import headline
 from ai_models.cli.options import PLACE, build, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, stem
 from ai_models.core.settings import EvaluationConfig
@@ -33,6 +34,8 @@ def command(
     Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained),
     metrics.json and predictions.csv.
     """
+    import json
+
     from ai_models.evaluation import evaluate_model
 
     place = output_dir or free_place(REPORTS, f"evaluation-{stem(model_dir)}")
@@ -44,6 +47,8 @@ def command(
         ood_dirs=ood_dirs,
         overwrite=overwrite,
     )
+    for line in headline(json.loads((report.parent / "metrics.json").read_text(encoding="utf-8"))):
+        click.echo(line)
     click.echo(f"report    {report}")
     click.echo(f"figures   {report.parent / 'metrics.json'}")
     click.echo(f"rows      {report.parent / 'predictions.csv'}")

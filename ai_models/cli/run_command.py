@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ai_models.cli.command import declare
+from ai_models.cli.headline import headline
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
 from ai_models.cli.places import MODELS, free_place, stem
 from ai_models.core.settings import (
@@ -79,6 +80,8 @@ def command(
         overwrite=overwrite,
         tell=lambda line: click.echo(line, err=True),
     )
+    for line in headline(result.figures):
+        click.echo(line)
     click.echo(f"model     {result.model_dir}")
     click.echo(f"report    {result.report}")
     click.echo(f"figures   {result.report.parent / 'metrics.json'}")

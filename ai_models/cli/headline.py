@@ -1,0 +1,37 @@
+"""The few figures of an evaluation that a person wants to see at once, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["headline"]
+
+
+def headline(figures: Mapping[str, Any]) -> list[str]:
+    """Return lines for the end of a command.
+
+    Parameters
+    ----------
+    figures
+        The content of an evaluation's ``metrics.json``.
+    """
+    scored = figures["scored"]
+    percent = f"{figures['level']:.0%}"
+    lines = [
+        f"{scored['images']} images of {scored['groups']} objects: {figures['source']['text']} "
+        f"(in brackets the {percent} interval that so few leave)",
+        f"balanced accuracy  {_interval(scored['balanced_accuracy'])}",
+        f"log loss           {_interval(scored['nll'])}",
+        f"calibration error  {_interval(scored['ece'])}, a perfectly calibrated model "
+        f"would show {scored['ece_floor']['mean']:.3f} here",
+    ]
+    return [*lines, *(f"AUROC on {name}  {_interval(found['auroc'])}" for name, found in figures["ood"].items())]
+
+
+def _interval(value: Mapping[str, float | None] | None) -> str:
+    if value is None or value["estimate"] is None:
+        return "not defined here"
+    if value["low"] is None or value["high"] is None:
+        return f"{value['estimate']:.3f}"
+    return f"{value['estimate']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
