@@ -61,12 +61,10 @@ def fit_codebook(rows: FloatArray, words: int, rng: np.random.Generator) -> Floa
         if previous is not None and np.array_equal(word, previous):
             break
         previous = word
-        counts = np.bincount(word, minlength=words)
-        order = np.argsort(word, kind="stable")
-        filled = np.flatnonzero(counts)
-        starts = np.concatenate([[0], np.cumsum(counts[filled])[:-1]])
-        sums = np.add.reduceat(rows[order].astype(np.float64), starts, axis=0)
-        centres[filled] = (sums / counts[filled, None]).astype(np.float32)  # an empty word stays where it was
+        member = (word == np.arange(words)[:, None]).astype(np.float32)
+        counts = member.sum(axis=1)
+        filled = counts > 0
+        centres[filled] = (member @ rows)[filled] / counts[filled, None]  # an empty word stays where it was
     return centres
 
 
