@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from ai_models.core.images import read_image
+from ai_models.core.images import decode, read_bytes
 from ai_models.core.records import Manifest
 from ai_models.duplicates.fingerprint import Fingerprint, fingerprint
 from ai_models.duplicates.graph import DuplicateEdge, EdgeKind
@@ -68,10 +69,12 @@ def find_duplicates(manifest: Manifest, *, near: bool = True, workers: int = 0) 
         When a row cannot be decoded.
     """
     rows = manifest.originals()
-    prints = map_ordered(_read, rows.files, workers=workers, label="duplicates")
-    reduced = dict(zip((r.path for r in rows), prints, strict=True))
-    return duplicate_edges({r.path: r.sha256 or reduced[r.path].pixels for r in rows}, reduced, near=near)
+    answers = map_ordered(_read, rows.files, workers=workers, label="duplicates", total=len(rows))
+    read = dict(zip((r.path for r in rows), answers, strict=True))
+    hashes = {path: digest for path, (digest, _) in read.items()}
+    return duplicate_edges(hashes, {path: print_ for path, (_, print_) in read.items()}, near=near)
 
 
-def _read(path: Path) -> Fingerprint:
-    return fingerprint(read_image(path))
+def _read(path: Path) -> tuple[str, Fingerprint]:
+    data = read_bytes(path)
+    return hashlib.sha256(data).hexdigest(), fingerprint(decode(data))
