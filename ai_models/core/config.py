@@ -51,6 +51,12 @@ class Config:
     """
 
     def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):  # equal settings must hash alike: 1 for 1.0, a JSON list for a tuple
+            value = getattr(self, f.name)
+            if isinstance(f.default, float) and type(value) is int:
+                object.__setattr__(self, f.name, float(value))
+            elif isinstance(f.default, tuple) and isinstance(value, list):
+                object.__setattr__(self, f.name, tuple(value))
         faults = self.faults()
         if faults:
             raise ConfigError(faults)
@@ -119,7 +125,8 @@ def _fault(f: dataclasses.Field[Any], value: Any) -> str | None:
 
 
 def _out_of_bounds(name: str, value: float, low: float | None, high: float | None) -> str | None:
-    if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if finite and (low is None or value >= low) and (high is None or value <= high):
         return None
     if low is None and high is None:
         return f"{name} must be a finite number, got {value!r}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ from ai_models.core.errors import DataError, OutputError
 
 __all__ = ["atomic_write", "from_text", "prepare_output_dir", "require_dir", "to_text", "write_bytes", "write_text"]
 
-_ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2})")
+_ESCAPED = re.compile(r"\\(\\|x[89a-f][0-9a-f])")
 
 
 def to_text(name: str) -> str:
@@ -51,14 +52,22 @@ def require_dir(path: str | os.PathLike[str], *, what: str) -> Path:
         When there is nothing, or something other than a folder.
     """
     folder = Path(path)
-    if not folder.exists():
+    try:
+        exists, is_folder = folder.exists(), folder.is_dir()
+    except OSError as error:
+        raise DataError(
+            f"{what} cannot be looked at ('{folder}': {error.strerror or error}): check the path"
+        ) from error
+    if not exists:
         raise DataError(f"{what} must be an existing folder, but there is nothing at '{folder}': check the path")
-    if not folder.is_dir():
+    if not is_folder:
         raise DataError(f"{what} must be a folder, but '{folder}' is a file: give the folder that holds it")
     return folder
 
 
-def prepare_output_dir(path: str | os.PathLike[str], *, ours: str, overwrite: bool = False) -> Path:
+def prepare_output_dir(
+    path: str | os.PathLike[str], *, ours: str, overwrite: bool = False, beside: Collection[str] = ()
+) -> Path:
     """Make a folder to write into, without ever replacing what is not ours to replace.
 
     Parameters
@@ -69,6 +78,8 @@ def prepare_output_dir(path: str | os.PathLike[str], *, ours: str, overwrite: bo
         The file by which a folder written earlier by the same stage is known.
     overwrite
         Whether the user asked to replace such an earlier result.
+    beside
+        Names that may stand in the folder already, such as what other stages wrote there.
 
     Raises
     ------
@@ -78,7 +89,7 @@ def prepare_output_dir(path: str | os.PathLike[str], *, ours: str, overwrite: bo
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = sorted(entry.name for entry in folder.iterdir() if entry.name != ".gitkeep")
+        held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {".gitkeep", *beside})
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -108,15 +119,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         When the place cannot be written.
     """
     target = Path(path)
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
+        name = target.parent / f".{secrets.token_hex(8)}.part"
+        with name.open("xb") as stream:  # the user's umask applies, which it would not to tempfile's
+            temporary = name
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
         os.replace(temporary, target)
         temporary = None
     except OSError as error:
@@ -125,7 +136,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         ) from error
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:

@@ -108,8 +108,9 @@ class Predictions:
 
     def __getitem__(self, i: int) -> Prediction:
         row = self.probabilities[i]
+        readable = self.verdicts[i] is not OodVerdict.UNREADABLE
         return Prediction(
-            predicted_class=self.predicted[i],
+            predicted_class=self.classes[int(row.argmax())] if readable else "",
             confidence=float(row.max()),
             probabilities={c: float(p) for c, p in zip(self.classes, row, strict=True)},
             prediction_set=tuple(c for c, inside in zip(self.classes, self.sets[i], strict=True) if inside),
@@ -133,6 +134,8 @@ class Predictions:
             Further columns (name -> n values), after ``path``.
         """
         more = dict(extra or {})
+        if any(len(column) != len(self) for column in (paths, *more.values())):
+            raise ValueError(f"paths and extra columns must have {len(self)} values, one for each prediction")
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.errors import DataError
+from ai_models.core.optional import require
 from ai_models.core.paths import from_text, to_text, write_bytes
 
 if TYPE_CHECKING:
@@ -78,7 +81,8 @@ class ImageRecord:
 
 
 COLUMNS = tuple(f.name for f in fields(ImageRecord) if f.name != "extra")
-_INTEGERS = {"width", "height", "fold"}
+_INTEGERS = {"width": 0, "height": 0, "fold": -1}
+"""Columns of whole numbers -> the least value, which is also that of an empty cell."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ class Manifest:
             parent = by_path.get(row.source_id)
             if parent is None:
                 raise DataError(f"'{row.path}' is a copy of '{row.source_id}', which the manifest lacks: add that row")
+            if parent.source_id:
+                raise DataError(f"'{row.path}' is a copy of the copy '{parent.path}': name the photograph instead")
             if (row.group, row.split, row.fold) != (parent.group, parent.split, parent.fold):
                 raise DataError(
                     f"'{row.path}' does not stand where its parent '{parent.path}' stands "
@@ -138,8 +144,8 @@ class Manifest:
 
     @property
     def groups(self) -> NDArray[np.str_]:
-        """Group of each row, shape (n,); a row without one is a group of its own."""
-        return np.array([r.group or f"\x00{r.path}" for r in self.records], dtype=np.str_)
+        """Group of each row, shape (n,); a photograph without one is a group of its own, with its copies."""
+        return np.array([r.group or f"\x00{r.source_id or r.path}" for r in self.records], dtype=np.str_)
 
     @property
     def folds(self) -> NDArray[np.int64]:
@@ -189,9 +195,9 @@ class Manifest:
     # -- files -----------------------------------------------------------------------------------------
     def to_frame(self) -> pd.DataFrame:
         """Return the rows as a pandas frame, one column each, the user's own last."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self._rows()), columns=[*COLUMNS, *self._extras()])
+        pandas = require("pandas", extra="train", purpose="a manifest as a frame")
+        frame: pd.DataFrame = pandas.DataFrame(list(self._rows()), columns=[*COLUMNS, *self._extras()])
+        return frame
 
     def to_csv(self) -> bytes:
         """Return the manifest as the bytes of a UTF-8 CSV, equal for equal rows."""
@@ -199,12 +205,13 @@ class Manifest:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, *self._extras()])
         writer.writerows(self._rows())
-        return stream.getvalue().encode("utf-8")
+        return stream.getvalue().encode("utf-8", "backslashreplace")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to ``.csv`` or ``.parquet``, atomically."""
         target = Path(path)
         if target.suffix == ".parquet":
+            require("pyarrow", extra="train", purpose="a Parquet manifest")
             stream = io.BytesIO()
             self.to_frame().to_parquet(stream, index=False)
             return write_bytes(target, stream.getvalue())
@@ -227,10 +234,10 @@ class Manifest:
             When the file cannot be read, lacks ``path``, or a row breaks the rules of the type.
         """
         source = Path(path)
-        rows = _read_table(source)
-        if rows and "path" not in rows[0]:
+        columns, rows = _read_table(source)
+        if "path" not in columns:
             raise DataError(f"'{source}' has no column 'path': a manifest has the columns {', '.join(COLUMNS)}")
-        records = tuple(_record(row, source, number) for number, row in enumerate(rows, start=2))
+        records = tuple(_record(row, source, number) for number, row in rows)
         return cls(root=Path(root) if root is not None else source.parent, records=records)
 
     def _extras(self) -> list[str]:
@@ -274,15 +281,13 @@ def read_groups_csv(path: str | os.PathLike[str], manifest: Manifest) -> dict[st
         When a column is missing, a file is named twice with two groups, or no row is named at all.
     """
     source = Path(path)
-    rows = _read_table(source)
-    if not rows or not {"file", "group"} <= set(rows[0]):
-        raise DataError(
-            f"'{source}' must have the columns 'file' and 'group', got {', '.join(rows[0]) if rows else 'no rows'}"
-        )
+    columns, rows = _read_table(source)
+    if not {"file", "group"} <= set(columns):
+        raise DataError(f"'{source}' must have the columns 'file' and 'group', got {', '.join(columns) or 'none'}")
     known = {r.path for r in manifest}
     groups: dict[str, str] = {}
-    for row in rows:
-        file, group = Path(from_text(row["file"])).as_posix(), row["group"].strip()
+    for _, row in rows:
+        file, group = PurePosixPath(from_text(row["file"])).as_posix(), row["group"].strip()
         if group and groups.setdefault(file, group) != group:
             raise DataError(f"'{source}' gives '{row['file']}' two groups: keep one")
     named = {file: group for file, group in groups.items() if file in known}
@@ -293,18 +298,54 @@ def read_groups_csv(path: str | os.PathLike[str], manifest: Manifest) -> dict[st
     return named
 
 
-def _read_table(source: Path) -> list[dict[str, str]]:
+_Rows = list[tuple[int, dict[str, str]]]
+_FIELD_LIMIT = threading.Lock()
+
+
+def _read_table(source: Path) -> tuple[list[str], _Rows]:
+    """Return the columns of a table and its rows as text, each with its line (of a CSV) or number from 2."""
     try:
         if source.suffix == ".parquet":
-            import pandas as pd
-
-            frame = pd.read_parquet(source).astype(str)
-            return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
-        text = source.read_bytes().decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
-        return [{k: v for k, v in row.items() if k is not None} for row in reader]
+            return _read_parquet(source)
+        return _read_csv(source, source.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"cannot read the table '{source}' ({error}): give a UTF-8 CSV with a header line") from error
+
+
+def _read_csv(source: Path, text: str) -> tuple[list[str], _Rows]:
+    with _FIELD_LIMIT:  # a limit of the whole process, far below what a cell may hold
+        before = csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+        try:
+            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+            lines = [(reader.line_num, cells) for cells in reader if cells]
+        finally:
+            csv.field_size_limit(before)
+    columns = lines[0][1] if lines else []
+    twice = [name for name, n in Counter(columns).items() if n > 1]
+    if twice:
+        raise DataError(f"'{source}' has the column '{twice[0]}' more than once: keep one")
+    rows = []
+    for number, cells in lines[1:]:
+        if len(cells) > len(columns):
+            raise DataError(
+                f"'{source}' line {number} has {len(cells)} cells, the header {len(columns)}: quote cells with commas"
+            )
+        rows.append((number, dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True))))
+    return columns, rows
+
+
+def _read_parquet(source: Path) -> tuple[list[str], _Rows]:
+    table = require("pyarrow.parquet", extra="train", purpose="a Parquet manifest").read_table(source)
+    rows = [{str(name): _cell(value) for name, value in row.items()} for row in table.to_pylist()]
+    return [str(name) for name in table.column_names], list(enumerate(rows, start=2))
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _record(row: Mapping[str, str], source: Path, number: int) -> ImageRecord:
@@ -313,15 +354,28 @@ def _record(row: Mapping[str, str], source: Path, number: int) -> ImageRecord:
         text = row.get(name, "")
         try:
             if name in _INTEGERS:
-                values[name] = int(text) if text else (-1 if name == "fold" else 0)
+                values[name] = _whole_number(text, _INTEGERS[name])
             elif name == "split":
                 values[name] = Split(text)
             else:
                 values[name] = from_text(text) if name != "sha256" else text
         except ValueError:
-            expected = "a whole number" if name in _INTEGERS else "one of train, val, test, excluded or nothing"
+            least = _INTEGERS.get(name)
+            expected = (
+                f"a whole number from {least}" if name in _INTEGERS else "one of train, val, test, excluded or nothing"
+            )
             raise DataError(f"'{source}' line {number}: column '{name}' must be {expected}, got '{text}'") from None
     path = values["path"]
-    if not path or path.startswith("/") or ".." in Path(path).parts:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts:
         raise DataError(f"'{source}' line {number}: 'path' must lie below the manifest's folder, got '{path}'")
+    for name in ("path", "source_id"):
+        values[name] = PurePosixPath(values[name]).as_posix() if values[name] else ""
     return ImageRecord(**values, extra={k: v for k, v in row.items() if k not in COLUMNS})
+
+
+def _whole_number(text: str, least: int) -> int:
+    value = int(text) if text else least
+    if value < least:
+        raise ValueError(text)
+    return value
