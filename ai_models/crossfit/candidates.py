@@ -21,22 +21,19 @@ def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[Memb
     blocks
         Names of the feature blocks.
     quick
-        Half the search: one setting a family, no boosting on single blocks.
+        Half the search: one setting a family.
     """
     names = tuple(blocks)
     views = list(_views(names))
     whole = views[-1]
     specs: list[MemberSpec] = []
     for view in views:
-        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((30.0, 10.0, 100.0), quick)]
+        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 10.0), quick)]
         specs += [MemberSpec("svm", view, _SVM_COMPONENTS, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
         specs.append(MemberSpec("lda", view))
-    trees = {whole, views[0]} if quick else {whole, views[0], *(v for v in views if len(v) > 1)}
-    for view in sorted(trees):
-        specs += [MemberSpec("forest", view, _FOREST_COMPONENTS, (("leaf", c),)) for c in _halved((1, 2), quick)]
-    specs += [
-        MemberSpec("boosting", whole, _BOOSTING_COMPONENTS, (("iterations", c),)) for c in _halved((60, 30), quick)
-    ]
+    specs += [MemberSpec("forest", whole, _FOREST_COMPONENTS, (("leaf", c),)) for c in _halved((1, 3), quick)]
+    specs += [MemberSpec("forest", v, _FOREST_COMPONENTS) for v in views if v in _TOGETHER and v != whole]
+    specs.append(MemberSpec("boosting", whole, _BOOSTING_COMPONENTS))
     return tuple(specs)
 
 

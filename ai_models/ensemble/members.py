@@ -143,7 +143,7 @@ def columns_of(spec: MemberSpec, slices: Mapping[str, slice]) -> NDArray[np.intp
     return np.concatenate(parts)
 
 
-def logits(estimator: Any, Z: NDArray[np.float32], kind: str, n_classes: int) -> NDArray[np.float64]:
+def logits(estimator: Any, Z: NDArray[np.float64], kind: str, n_classes: int) -> NDArray[np.float64]:
     """Return a fitted member's centred logits, float64 (n, n_classes).
 
     Parameters
@@ -151,7 +151,7 @@ def logits(estimator: Any, Z: NDArray[np.float32], kind: str, n_classes: int) ->
     estimator
         Fitted on labels 0..n_classes-1, all present.
     Z
-        The member's columns, float32 (n, d).
+        The member's columns, float64 (n, d).
     kind
         Bounds how sure a member of this kind may be: a forest's zero votes are not a probability of zero.
     n_classes

@@ -74,13 +74,13 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         self.n_features_out_ = start
         return self
 
-    def transform(self, X: Array) -> NDArray[np.float32]:
-        """Return the scaled blocks side by side, float32 (n, sum of components)."""
+    def transform(self, X: Array) -> NDArray[np.float64]:
+        """Return the scaled blocks side by side, float64 (n, sum of components)."""
         check_is_fitted(self, "slices_")
         X = check_array(X, dtype=np.float32)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X must have the {self.n_features_in_} columns of fitting, got {X.shape[1]}")
-        out = np.empty((len(X), self.n_features_out_), dtype=np.float32)
+        out = np.empty((len(X), self.n_features_out_))
         for name, columns in self.blocks.items():
             centred = _unit_rows(X[:, columns]) - self.mean_[name]
             components = self.components_.get(name)

@@ -38,17 +38,17 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator):
         self.slices = slices
         self.seed = seed
 
-    def fit(self, Z: NDArray[np.float32], y: ArrayLike) -> Self:
+    def fit(self, Z: NDArray[np.float64], y: ArrayLike) -> Self:
         """Fit every member.
 
         Parameters
         ----------
         Z
-            float32 (n, d), the scaled matrix.
+            float64 (n, d), the scaled matrix.
         y
             (n,), labels; sorted, they are the classes of the columns of `predict_proba`.
         """
-        Z = check_array(Z, dtype=np.float32)
+        Z = check_array(Z, dtype=np.float64)
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         self.members_ = []
         for spec in self.combination.members:
@@ -57,21 +57,21 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator):
             self.members_.append((spec, columns, estimator.fit(Z[:, columns], codes)))
         return self
 
-    def member_logits(self, Z: NDArray[np.float32]) -> dict[MemberSpec, NDArray[np.float64]]:
+    def member_logits(self, Z: NDArray[np.float64]) -> dict[MemberSpec, NDArray[np.float64]]:
         """Return each member's centred logits, float64 (n, k)."""
         check_is_fitted(self, "members_")
-        Z = check_array(Z, dtype=np.float32)
+        Z = check_array(Z, dtype=np.float64)
         k = len(self.classes_)
         return {spec: logits(model, Z[:, columns], spec.kind, k) for spec, columns, model in self.members_}
 
-    def predict_logits(self, Z: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict_logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the pooled logits after the temperature, float64 (n, k)."""
         return self.combination.logits(self.member_logits(Z))
 
-    def predict_proba(self, Z: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict_proba(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated probabilities, float64 (n, k), rows summing to 1."""
         return softmax(self.predict_logits(Z))
 
-    def predict(self, Z: NDArray[np.float32]) -> NDArray[np.generic]:
+    def predict(self, Z: NDArray[np.float64]) -> NDArray[np.generic]:
         """Return the likeliest class of each row, (n,)."""
         return np.asarray(self.classes_[self.predict_logits(Z).argmax(axis=1)])

@@ -1,0 +1,98 @@
+"""Weights and temperature against closed forms and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from ai_models.ensemble.combination import (
+    Combination,
+    choose,
+    cross_fitted_logits,
+    fit_weights,
+    pool,
+    row_losses,
+    softmax,
+)
+from ai_models.ensemble.members import MemberSpec
+
+RNG = np.random.default_rng(0)
+N, K = 400, 3
+Y = RNG.integers(0, K, N)
+TRUE = np.eye(K)[Y] * 2.0 + RNG.normal(size=(N, K))
+"""The log-odds of a model that is right by construction: unit noise, means 2 apart, hence logits of 2 x."""
+GOOD, NOISE, SECOND = MemberSpec("logistic", ("cnn",)), MemberSpec("svm", ("hog",)), MemberSpec("lda", ("cnn",))
+FOLDS = np.arange(N) % 5
+GROUPS = np.array([f"g{i}" for i in range(N)])
+
+
+def test_row_losses_equal_scikit_learn() -> None:
+    assert row_losses(TRUE, Y).mean() == pytest.approx(log_loss(Y, softmax(TRUE)))
+
+
+def test_one_member_gets_the_temperature_of_a_grid_search() -> None:
+    weight = fit_weights(TRUE[None] * 5, Y)[0]
+    grid = np.linspace(0.01, 2, 2000)
+    best = grid[np.argmin([row_losses(w * TRUE * 5, Y).mean() for w in grid])]
+    assert weight == pytest.approx(best, abs=0.002)
+
+
+def test_temperature_recovers_the_true_scale() -> None:
+    # class means 2 apart under unit noise have the log-odds 2 x
+    assert fit_weights(TRUE[None], Y)[0] == pytest.approx(2.0, abs=0.25)
+
+
+def test_noise_gets_next_to_nothing_and_weights_sum_to_one() -> None:
+    noise = RNG.normal(size=(N, K))
+    found = pool({GOOD: TRUE, NOISE: noise}, Y)
+    weight = dict(zip(found.members, found.weights, strict=True))
+    assert sum(found.weights) == pytest.approx(1.0)
+    assert min(found.weights) >= 0
+    assert weight[GOOD] > 5 * weight.get(NOISE, 0.0)
+
+
+def test_worthless_members_give_equal_odds() -> None:
+    against = {GOOD: -TRUE * 50}
+    p = softmax(pool(against, Y).logits(against))
+    assert p == pytest.approx(np.full((N, K), 1 / K), abs=1e-3)
+
+
+def test_weights_of_a_fold_do_not_see_it() -> None:
+    noise = RNG.normal(size=(N, K))
+    oof = {GOOD: TRUE, NOISE: noise}
+    before = cross_fitted_logits(oof, Y, FOLDS)
+    changed = np.where(FOLDS == 2, (Y + 1) % K, Y)  # other labels inside fold 2 must not move its own logits
+    after = cross_fitted_logits(oof, changed, FOLDS)
+    assert (before[FOLDS == 2] == after[FOLDS == 2]).all()
+    assert (before[FOLDS != 2] != after[FOLDS != 2]).any()
+
+
+def test_the_pool_is_kept_only_where_it_helps() -> None:
+    independent = np.eye(K)[Y] * 2.0 + np.random.default_rng(5).normal(size=(N, K))
+    helps = choose({GOOD: TRUE, SECOND: independent}, Y, GROUPS, FOLDS, baseline=[GOOD])
+    assert helps.kept_pool
+    assert helps.gain.mean > helps.gain.se > 0
+    idle = choose({GOOD: TRUE, NOISE: np.random.default_rng(6).normal(size=(N, K))}, Y, GROUPS, FOLDS, baseline=[GOOD])
+    assert not idle.kept_pool
+    assert idle.combination.members == (GOOD,)
+
+
+def test_the_better_setting_of_a_family_is_taken() -> None:
+    weak = MemberSpec("logistic", ("cnn",), 0, (("C", 1.0),))
+    strong = MemberSpec("logistic", ("cnn",), 0, (("C", 10.0),))
+    found = pool({weak: RNG.normal(size=(N, K)), strong: TRUE}, Y)
+    assert found.members == (strong,)
+
+
+def test_permuting_classes_permutes_columns() -> None:
+    order = np.array([2, 0, 1])
+    oof = {GOOD: TRUE, SECOND: TRUE + RNG.normal(size=(N, K))}
+    plain = pool(oof, Y)
+    permuted = pool({m: v[:, order] for m, v in oof.items()}, np.argsort(order)[Y])
+    assert permuted.weights == pytest.approx(plain.weights, abs=1e-3)
+
+
+def test_combination_is_the_weighted_sum_over_the_temperature() -> None:
+    vote = Combination((GOOD, NOISE), (0.75, 0.25), 0.5)
+    assert vote.logits({GOOD: np.array([[1.0, 0.0]]), NOISE: np.array([[0.0, 2.0]])}).tolist() == [[1.5, 1.0]]
