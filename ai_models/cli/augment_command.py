@@ -10,7 +10,7 @@ import click
 from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, overwrite, settings
-from ai_models.cli.places import REPORTS, free_place
+from ai_models.cli.places import REPORTS, free_place, outside
 from ai_models.core.settings import AugmentationConfig, TrainingConfig
 
 
@@ -44,7 +44,7 @@ def command(
 
     sources.needed(data_dir, manifest, "--input-dir")
     config, training = build(AugmentationConfig, values), build(TrainingConfig, {**values, "workers": 0})
-    place = output_dir or free_place(REPORTS, f"augmented-{sources.title(data_dir, manifest)}")
+    place = outside(output_dir or free_place(REPORTS, f"augmented-{sources.title(data_dir, manifest)}"), data_dir)
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=config.workers)
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
     result = augment_manifest(split, place, config, overwrite=overwrite)

@@ -10,7 +10,7 @@ import click
 from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
-from ai_models.cli.places import REPORTS, free_place
+from ai_models.cli.places import REPORTS, free_place, outside
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 
 
@@ -41,7 +41,7 @@ def command(
 
     sources.needed(data_dir, manifest)
     features = build(FeatureConfig, values)
-    place = output_dir or free_place(REPORTS, f"features-{sources.title(data_dir, manifest)}")
+    place = outside(output_dir or free_place(REPORTS, f"features-{sources.title(data_dir, manifest)}"), data_dir)
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=values["workers"])
     table = write_features(
         rows,

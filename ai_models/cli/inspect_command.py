@@ -9,7 +9,7 @@ import click
 
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, overwrite, settings
-from ai_models.cli.places import REPORTS, free_place, stem
+from ai_models.cli.places import REPORTS, free_place, outside, stem
 from ai_models.core.settings import InspectionConfig
 
 
@@ -36,7 +36,7 @@ def command(data_dir: Path, output_dir: Path | None, groups: Path | None, overwr
     """
     from ai_models.inspection import inspect_dataset
 
-    place = output_dir or free_place(REPORTS, f"inspection-{stem(data_dir)}")
+    place = outside(output_dir or free_place(REPORTS, f"inspection-{stem(data_dir)}"), data_dir)
     found = inspect_dataset(data_dir, place, build(InspectionConfig, values), groups_csv=groups, overwrite=overwrite)
     classes = found.manifest.counts()
     images = sum(n for n, _ in classes.values())

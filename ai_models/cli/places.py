@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ai_models.core.errors import OutputError
 
-__all__ = ["MODELS", "REPORTS", "free_place", "new_file", "stem"]
+__all__ = ["MODELS", "REPORTS", "free_place", "new_file", "outside", "stem"]
 
 REPORTS, MODELS = Path("reports"), Path("saved_models")
 
@@ -35,6 +35,24 @@ def new_file(path: Path, *, overwrite: bool) -> Path:
     if path.exists() and not overwrite:
         raise OutputError(f"'{path}' exists: name another file or add --overwrite, nothing was changed")
     return path
+
+
+def outside(place: Path, data_dir: Path | None) -> Path:
+    """Return a place to write to, or say that it lies among the user's images.
+
+    Raises
+    ------
+    OutputError
+        When it is the folder of images or lies in it.
+    """
+    if data_dir is not None and (
+        place.resolve() == data_dir.resolve() or data_dir.resolve() in place.resolve().parents
+    ):
+        raise OutputError(
+            f"output '{place}' lies in the folder of images '{data_dir}', which is only read: "
+            "name a place outside of it with --output-dir or --output"
+        )
+    return place
 
 
 def stem(place: Path) -> str:

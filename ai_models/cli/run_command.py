@@ -10,7 +10,7 @@ import click
 from ai_models.cli.command import declare
 from ai_models.cli.headline import headline
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
-from ai_models.cli.places import MODELS, free_place, stem
+from ai_models.cli.places import MODELS, free_place, outside, stem
 from ai_models.core.settings import (
     AugmentationConfig,
     EvaluationConfig,
@@ -68,7 +68,7 @@ def command(
 
     result = run(
         data_dir,
-        output_dir or free_place(MODELS, stem(data_dir)),
+        outside(output_dir or free_place(MODELS, stem(data_dir)), data_dir),
         inspection=build(InspectionConfig, values),
         augmentation=build(AugmentationConfig, values),
         features=build(FeatureConfig, values),

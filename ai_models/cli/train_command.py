@@ -10,7 +10,7 @@ import click
 from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
-from ai_models.cli.places import MODELS, free_place
+from ai_models.cli.places import MODELS, free_place, outside
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 
 
@@ -53,7 +53,7 @@ def command(
     sources.needed(data_dir, manifest)
     training = build(TrainingConfig, values)
     features, preprocess = build(FeatureConfig, values), PreprocessConfig(preset=values["preprocess"])
-    place = output_dir or free_place(MODELS, sources.title(data_dir, manifest))
+    place = outside(output_dir or free_place(MODELS, sources.title(data_dir, manifest)), data_dir)
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=training.workers)
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
     model = train_model(split, place, training=training, features=features, preprocess=preprocess, overwrite=overwrite)

@@ -16,6 +16,7 @@ from ai_models.cli import main
 from ai_models.core.rng import generator
 
 Build = Callable[[Path, Mapping[str, int]], Path]
+QUICK = ("--quick-mode", "--no-cnn", "--no-hog", "--no-sift", "--image-size", "64", "--workers", "1", "--no-cache")
 
 
 def texture(kind: int, number: int, side: int = 72) -> np.ndarray:
@@ -75,6 +76,22 @@ def tree_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@pytest.fixture
+def quick() -> tuple[str, ...]:
+    """Return options that make training a matter of seconds."""
+    return QUICK
+
+
 @pytest.fixture(name="tree_hash")
 def _tree_hash() -> Callable[[Path], str]:
     return tree_hash
+
+
+@pytest.fixture(scope="session")
+def model_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small model of the textures; read only."""
+    place = tmp_path_factory.mktemp("models") / "textures"
+    arguments = ["train", "--data-dir", photographs, "--output-dir", place, *QUICK]
+    done = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.output
+    return place
