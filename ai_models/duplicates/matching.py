@@ -140,19 +140,23 @@ def _candidates(
     spectra = np.stack([p.spectrum for p in prints])
     signs = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
     for start in range(0, len(prints), _ROWS):
-        block, others = spectra[start : start + _ROWS], signs[start:]
-        nearest = np.full((len(block), len(others)), BITS + 1, dtype=np.int16)
-        which = np.zeros((len(block), len(others)), dtype=np.uint8)
-        for number, symmetry in enumerate(SYMMETRIES):
-            turned = np.where(hash_bits(symmetry.on_spectra(block)), np.float32(1), np.float32(-1))
-            distance = ((BITS - turned @ others.T) / 2).astype(np.int16)
-            better = distance < nearest
-            nearest[better] = distance[better]
-            which[better] = number
-        a, b = np.nonzero(nearest <= MAX_BITS)
+        block, others = spectra[start : start + _ROWS], signs[start:].T
+        near = [_near(symmetry.on_spectra(block), others, number) for number, symmetry in enumerate(SYMMETRIES)]
+        a, b, bits, which = np.concatenate(near, axis=1)
+        order = np.lexsort((which, bits, b, a))
+        a, b, which = a[order], b[order], which[order]
         keep = a < b
-        a, b = a[keep], b[keep]
-        yield a + start, b + start, which[a, b].astype(np.intp)
+        keep[1:] &= (a[1:] != a[:-1]) | (b[1:] != b[:-1])  # the nearest symmetry stands first
+        yield a[keep] + start, b[keep] + start, which[keep]
+
+
+def _near(spectra: NDArray[np.float32], others: NDArray[np.float32], number: int) -> NDArray[np.intp]:
+    """Return rows, columns, differing bits and the number of the symmetry, shape (4, m), for near hashes."""
+    turned = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
+    product = turned @ others
+    a, b = np.nonzero(product >= BITS - 2 * MAX_BITS)
+    bits = ((BITS - product[a, b]) / 2).astype(np.intp)
+    return np.stack([a, b, bits, np.full_like(a, number)])
 
 
 def _verified(

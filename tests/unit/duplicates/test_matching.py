@@ -55,7 +55,7 @@ def test_different_objects_before_one_background_stay_apart():
     assert near_matches(pictures) == []
 
 
-@pytest.mark.parametrize("low, high", [(0, 256), (118, 138)], ids=["strong", "weak"])
+@pytest.mark.parametrize(("low", "high"), [(0, 256), (118, 138)], ids=["strong", "weak"])
 def test_noise_stays_apart_and_its_copies_do_not(low, high):
     noise = [np.random.default_rng(i).integers(low, high, (128, 128, 3), dtype=np.uint8) for i in range(60)]
     assert near_matches([fingerprint(image) for image in noise]) == []
@@ -67,10 +67,10 @@ def test_noise_stays_apart_and_its_copies_do_not(low, high):
 
 def test_flat_pictures_are_never_near():
     flat = [np.full((80, 80, 3), level, np.uint8) for level in (0, 1, 90, 90, 255)]
-    gradients = [
+    ramps = [
         np.repeat(np.linspace(0, top, 80).astype(np.uint8)[None, :, None], 80, 0).repeat(3, 2) for top in (200, 210)
     ]
-    assert near_matches([fingerprint(image) for image in (*flat, *gradients)]) == []
+    assert near_matches([fingerprint(image) for image in (*flat, *ramps)]) == []
 
 
 def test_blocks_and_the_pruning_of_what_is_joined_change_nothing(scenes, monkeypatch):
@@ -85,7 +85,7 @@ def test_blocks_and_the_pruning_of_what_is_joined_change_nothing(scenes, monkeyp
 
 
 def test_bits_agree_with_imagehash(scenes):
-    """`imagehash.phash` cuts the same coefficients at their median; where they are clear of both cuts the bits agree."""
+    """`imagehash.phash` cuts the same coefficients at their median; clear of both cuts the bits agree."""
     for image in scenes[:10]:
         print_ = fingerprint(image)
         theirs = imagehash.phash(Image.fromarray(print_.thumbnail), hash_size=16, highfreq_factor=4).hash.reshape(-1)[
@@ -97,7 +97,7 @@ def test_bits_agree_with_imagehash(scenes):
 
 
 def test_no_pair_of_distinct_photographs_is_joined_and_every_planted_one_is(shared_data):
-    images = [read_image(shared_data / "amulets" / path) for path in walk_images(shared_data / "amulets")]
+    images = [read_image(shared_data / "amulets" / path) for path in sorted(walk_images(shared_data / "amulets"))]
     prints = [fingerprint(image) for image in images]
     assert near_matches(prints) == []
     turned = [saved(np.rot90(image), exif=orientation(3)) for image in images]  # the reader turns by 180 degrees more
