@@ -102,7 +102,7 @@ def extract_raw(
     label: str,
 ) -> RawFeatures:
     """Compute the raw blocks of items; see `HybridFeatureExtractor.extract_raw`."""
-    work = _Extraction(blocks, config, cache)
+    work = _Extraction(blocks, config, cache, keep=len(items) > 1)
     chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
     raw = RawFeatures({}, {})
 
@@ -145,11 +145,17 @@ class _Extraction:
     """One chunk at a time; holds nothing that chunks change, so threads may share it."""
 
     def __init__(
-        self, blocks: Sequence[BaseFeatureExtractor], config: PreprocessConfig, cache: FeatureCache | None
+        self,
+        blocks: Sequence[BaseFeatureExtractor],
+        config: PreprocessConfig,
+        cache: FeatureCache | None,
+        *,
+        keep: bool,
     ) -> None:
         self.blocks = blocks
         self.config = config
         self.cache = cache
+        self.keep = keep and cache is not None  # a single image is not worth five synced files: a service sees it once
         self.size = blocks[0].config.image_size
         self.keys = {block.name: block_key(block, config) for block in blocks} if cache is not None else {}
 
@@ -164,7 +170,7 @@ class _Extraction:
             need = [key for key in wanted if key not in rows[block.name] and key in decoded]
             if need:
                 computed = self.compute(block, [decoded[key] for key in need])
-                if self.cache is not None:
+                if self.keep and self.cache is not None:
                     self.cache.put(self.keys[block.name], need, computed)
                 rows[block.name].update(zip(need, computed, strict=True))
         errors |= {row: faults[key] for row, key in keys.items() if key in faults}
