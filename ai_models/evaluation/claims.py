@@ -101,7 +101,7 @@ def _calibration(scored: Mapping[str, Any]) -> Claim:
     elif value.low - floor["mean"] > ECE:
         standing = "not supported"
     floor_text = (
-        f"a perfectly calibrated model shows {floor['mean']:.3f} (95 % of the time below {floor['q95']:.3f}) here"
+        f"a perfectly calibrated model shows {floor['mean']:.3f} (95% of the time below {floor['q95']:.3f}) here"
     )
     return Claim(f"ECE < {ECE:g}", standing, f"{_words(value)}; {floor_text}")
 

@@ -52,8 +52,11 @@ def _item(scored: Scored, i: int) -> GalleryItem:
         lines: Sequence[str] = (_confidence(said), f"set: {', '.join(said.prediction_set) or 'none'}")
         title = record.label
     else:
-        title = f"{record.label} → {said.predicted_class}"
-        lines = (_confidence(said), f"true class {said.probabilities[record.label]:.2f}, {_verdict(said)}")
+        title = record.label
+        lines = (
+            f"taken for {said.predicted_class}",
+            f"{said.confidence:.2f} against {said.probabilities[record.label]:.2f}, {_verdict(said)}",
+        )
     return GalleryItem(_picture(scored.manifest.root / record.path), title, (*lines, Path(record.path).name))
 
 

@@ -111,7 +111,7 @@ def _classes(page: Page, metrics: dict[str, Any]) -> None:
     table = metrics["scored"]["confusion_matrix"]
     page.section(
         "Class by class",
-        page.figure(interval_plot(names, series, x_label="share"), "Dots are estimates, lines their 95 % intervals."),
+        page.figure(interval_plot(names, series, x_label="share"), "Dots are estimates, lines their 95% intervals."),
         page.table(["class", "images", "objects", "precision", "recall", "F1"], rows),
         page.figure(
             confusion_matrix_chart(np.array(table["images"], dtype=np.int64), table["classes"]),
@@ -130,7 +130,7 @@ def _calibration(page: Page, found: Evaluation) -> None:
         (
             "A calibrated model would show",
             f"{floor['mean']:.3f}",
-            f"below {floor['q95']:.3f} in 95 % of samples of this size",
+            f"below {floor['q95']:.3f} in 95% of samples of this size",
         ),
         ("Brier: miscalibration", f"{parts['reliability']:.3f}", "part of the top-label score, lower is better"),
         ("Brier: resolution", f"{parts['resolution']:.3f}", f"out of an uncertainty of {parts['uncertainty']:.3f}"),
@@ -146,7 +146,7 @@ def _calibration(page: Page, found: Evaluation) -> None:
             page.figure(
                 histogram(
                     {"right": p.max(axis=1)[right], "wrong": p.max(axis=1)[~right]},
-                    bins=20, x_label="confidence", width=HALF,
+                    bins=20, x_label="confidence", width=HALF, height=4.7,
                 ),
                 "Confidence of right and of wrong predictions.",
             ),
@@ -201,12 +201,16 @@ def _foreign(page: Page, found: Evaluation) -> None:
             page.figure(roc_curves(inside, outside, labels=labels, alpha=found.metrics["false_alarms"]["stated"])),
             page.figure(
                 histogram(
-                    {"known": inside, **outside}, share=True, x_label="outlier score, higher = more unusual", width=HALF
+                    {"known": inside, **outside},
+                    share=True,
+                    x_label="outlier score, higher = more unusual",
+                    width=HALF,
+                    height=4.2,
                 )
             ),
         ),
         page.table(
-            ["folder", "images", "distinct", "AUROC", "false alarms at 95 % found", "called ood", "taken for known"],
+            ["folder", "images", "distinct", "AUROC", "FPR at 95% TPR", "called ood", "called known"],
             rows,
         ),
         note="Scores of known photographs against those of things the model was never shown.",
@@ -246,7 +250,7 @@ def _importance(page: Page, metrics: dict[str, Any]) -> None:
     page.section(
         "What the model goes by",
         *parts,
-        note="How much the log loss grows when a part of the features is shuffled among the images; lines are 95 % "
+        note="How much the log loss grows when a part of the features is shuffled among the images; lines are 95% "
         "intervals over objects. A part that others can stand in for looks unimportant.",
     )
 
@@ -266,7 +270,7 @@ def _galleries(page: Page, found: Evaluation, most: int) -> None:
     page.section(
         "Errors",
         page.gallery(wrong) if wrong else "Every photograph was classified rightly.",
-        note=f"{len(wrong)} of {total} wrong predictions, the surest first: true class → predicted class."
+        note=f"{len(wrong)} of {total} wrong predictions, the surest first: true class, predicted class, probabilities."
         if wrong
         else "",
     )
@@ -301,9 +305,9 @@ def _speed(page: Page, timings: dict[str, Any]) -> None:
     machine = timings["machine"]
     page.section(
         "Speed",
-        page.table(["stage", "median", "95 % of images below", "slowest"], rows),
+        page.table(["stage", "median", "95% of images below", "slowest"], rows),
         note=f"{timings['images']} images one at a time, nothing cached, on {machine['cores']} cores "
-        f"({machine['processor']}). Promised: 95 % of images below 2 s without a GPU.",
+        f"({machine['processor']}). Promised: 95% of images below 2 s without a GPU.",
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "interval_bars",
     "interval_plot",
     "legend_above",
+    "legend_name",
     "line_chart",
     "scatter",
 ]
@@ -63,7 +64,7 @@ def bar_chart(
     thickness = 0.8 / max(m, 1)
     for i, (name, values) in enumerate(series.items()):
         places = np.arange(n) - 0.4 + thickness * (i + 0.5)
-        bars = axes.barh(places, values, thickness * 0.86, color=SERIES[i % len(SERIES)], label=_named(name))
+        bars = axes.barh(places, values, thickness * 0.86, color=SERIES[i % len(SERIES)], label=legend_name(name))
         axes.bar_label(bars, labels=[_figure(v) for v in values], padding=4, color=MUTED, fontsize=9)
     axes.margins(x=0.08)
     _label_rows(axes, labels)
@@ -86,6 +87,7 @@ def histogram(
     share: bool = False,
     log_x: bool = False,
     width: float = WIDTH,
+    height: float = 2.7,
     description: str = "",
 ) -> str:
     """Draw how values spread, one outline a series over the same bins.
@@ -102,19 +104,19 @@ def histogram(
         Whether each series shows shares of itself rather than counts, so that sizes do not matter.
     log_x
         Whether the axis is logarithmic; values must then be above 0.
-    width
-        Inches at 96 px; `HALF` for one of a pair.
+    width, height
+        Inches at 96 px; `HALF` is the width of one of a pair.
     """
-    figure.set_size_inches(width, 2.7)
+    figure.set_size_inches(width, height)
     axes = figure.add_subplot()
     finite = {name: _finite(v) for name, v in values.items()}
     edges = _edges(np.concatenate([*finite.values(), np.empty(0)]), bins, log_x)
     for i, (name, numbers) in enumerate(finite.items()):
         weights = np.full(len(numbers), 1 / max(len(numbers), 1)) if share else None
-        height, _ = np.histogram(numbers, edges, weights=weights)
+        counts, _ = np.histogram(numbers, edges, weights=weights)
         colour = SERIES[i % len(SERIES)]
-        axes.stairs(height, edges, fill=True, color=colour, alpha=0.28 if len(finite) > 1 else 0.75)
-        axes.stairs(height, edges, color=colour, linewidth=1.4, label=_named(f"{name} ({len(numbers)})"))
+        axes.stairs(counts, edges, fill=True, color=colour, alpha=0.28 if len(finite) > 1 else 0.75)
+        axes.stairs(counts, edges, color=colour, linewidth=1.4, label=legend_name(f"{name} ({len(numbers)})"))
     for name, value in (marks or {}).items():
         axes.axvline(value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
@@ -171,7 +173,9 @@ def scatter(
         axes.scatter(across[rest], up[rest], color=MUTED, label=f"other ({rest.sum()})", **style)
     for i, name in enumerate(shown):
         here = names.astype(str) == name
-        axes.scatter(across[here], up[here], color=SERIES[i], label=_named(f"{short(name)} ({here.sum()})"), **style)
+        axes.scatter(
+            across[here], up[here], color=SERIES[i], label=legend_name(f"{short(name)} ({here.sum()})"), **style
+        )
     if log:
         _logarithmic(axes, "x", "y")
     tidy(axes, grid="both", x_label=x_label, y_label=y_label)
@@ -205,7 +209,7 @@ def line_chart(
         colour = SERIES[i % len(SERIES)]
         table = np.array([p[:3] for p in points], dtype=np.float64).reshape(-1, 3)
         axes.fill_between(x, table[:, 1], table[:, 2], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(x, table[:, 0], "o-", color=colour, linewidth=1.8, markersize=4, label=_named(name))
+        axes.plot(x, table[:, 0], "o-", color=colour, linewidth=1.8, markersize=4, label=legend_name(name))
     tidy(axes, grid="both", x_label=x_label, y_label=y_label)
     if len(lines) > 1:
         legend_above(axes)
@@ -244,9 +248,9 @@ def interval_plot(
         places = np.arange(n) + (i - (m - 1) / 2) * 0.62 / max(m, 1)
         colour = SERIES[i % len(SERIES)]
         axes.hlines(places, table[:, 1], table[:, 2], color=colour, linewidth=2.2, alpha=0.55)
-        axes.scatter(table[:, 0], places, s=30, color=colour, zorder=3, linewidths=0, label=_named(name))
+        axes.scatter(table[:, 0], places, s=30, color=colour, zorder=3, linewidths=0, label=legend_name(name))
     for name, value in (reference or {}).items():
-        axes.axvline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=_named(name))
+        axes.axvline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=legend_name(name))
     _label_rows(axes, labels)
     if limits:
         axes.set_xlim(limits[0] - 0.01 * (limits[1] - limits[0]), limits[1] + 0.02 * (limits[1] - limits[0]))
@@ -296,8 +300,9 @@ def legend_above(axes: Axes) -> None:
     )  # fmt: skip
 
 
-def _named(label: str) -> str:
-    shown = display_text(label)
+def legend_name(label: str) -> str:
+    """Return a label as a legend holds it: short, and not left out."""
+    shown = short(label, 36)
     return f"\u200b{shown}" if shown.startswith("_") else shown  # matplotlib leaves "_..." out of a legend
 
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ai_models.metrics import ReliabilityBins, roc_curve
 from ai_models.metrics.special import binomial_quantile
-from ai_models.reporting.charts import HALF, WIDTH, legend_above
-from ai_models.reporting.svg import ACCENT, INK, MUTED, ON_ACCENT, PAPER, SERIES, chart, display_text, short, tidy
+from ai_models.reporting.charts import HALF, WIDTH, legend_above, legend_name
+from ai_models.reporting.svg import ACCENT, INK, MUTED, ON_ACCENT, PAPER, SERIES, chart, short, tidy
 
 __all__ = ["confusion_matrix_chart", "reliability_diagram", "roc_curves"]
 
@@ -142,7 +142,7 @@ def roc_curves(
         axes.axvline(alpha, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=f"stated false alarms {alpha:g}")
     for i, (name, scores) in enumerate(outside.items()):
         fpr, tpr = roc_curve(np.asarray(inside, dtype=np.float64), np.asarray(scores, dtype=np.float64))
-        text = display_text((labels or {}).get(name, name))
+        text = legend_name((labels or {}).get(name, name))
         axes.step(fpr, tpr, where="post", color=SERIES[i % len(SERIES)], linewidth=1.9, label=text)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     tidy(axes, grid="both", x_label="known images called foreign", y_label="foreign images found")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ai_models._version import __version__
 from ai_models.core.paths import write_text
@@ -177,12 +177,19 @@ class Page:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _breakable(text: str) -> Markup:
+    """Let long names break after an underscore."""
+    return Markup("_<wbr>").join(escape(text).split("_"))
 
 
 def _part(macro: str, *values: Any) -> Markup:
