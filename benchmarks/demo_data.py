@@ -40,6 +40,25 @@ SEED = 0
 
 
 @dataclass(frozen=True)
+class Planted:
+    """A file that the inspector should notice.
+
+    Attributes
+    ----------
+    file
+        Relative to the folder of photographs.
+    parent
+        The file that it is a copy of; empty for one that cannot be read.
+    what
+        What was done.
+    """
+
+    file: str
+    parent: str
+    what: str
+
+
+@dataclass(frozen=True)
 class DemoData:
     """Where everything lies.
 
@@ -52,13 +71,13 @@ class DemoData:
     others
         Pictures of nothing that the classes know.
     planted
-        File (relative to `photographs`) -> what it is.
+        The files that are no patches.
     """
 
     photographs: Path
     groups: Path
     others: Path
-    planted: dict[str, str]
+    planted: tuple[Planted, ...]
 
 
 def build(folder: Path) -> DemoData:
@@ -118,32 +137,28 @@ def _boxes(label: str, height: int, width: int) -> list[tuple[int, tuple[int, in
     return found
 
 
-def _plant(photographs: Path) -> dict[str, str]:
-    def of(name: str) -> RGBImage:
+def _plant(photographs: Path) -> tuple[Planted, ...]:
+    def pixels(name: str) -> RGBImage:
         with Image.open(photographs / name) as image:
             return np.asarray(image.convert("RGB"))
 
+    original, again, mirrored, whole = (
+        "brick/brick_00.jpg",
+        "grass/grass_01.jpg",
+        "gravel/gravel_02.jpg",
+        "grass_04.jpg",
+    )
+    content = (photographs / "grass" / whole).read_bytes()
     made = {
-        "brick/copied.jpg": ("exact copy of brick/brick_00.jpg", (photographs / "brick/brick_00.jpg").read_bytes()),
-        "grass/saved_again.jpg": (
-            "grass/grass_01.jpg, saved again as JPEG of quality 60",
-            _encoded(of("grass/grass_01.jpg"), ".jpg", quality=60),
-        ),
-        "gravel/mirrored.png": (
-            "gravel/gravel_02.jpg, mirrored",
-            _encoded(np.ascontiguousarray(of("gravel/gravel_02.jpg")[:, ::-1]), ".png"),
-        ),
-        "grass/cut_off.jpg": ("grass/grass_04.jpg, cut off half way", _half(photographs / "grass/grass_04.jpg")),
-        "gravel/no_image.png": ("text under the name of an image", b"This is no image.\n"),
+        Planted("brick/copied.jpg", original, "the same bytes"): (photographs / original).read_bytes(),
+        Planted("grass/saved_again.jpg", again, "saved again, JPEG quality 60"): _encoded(pixels(again), ".jpg", 60),
+        Planted("gravel/mirrored.png", mirrored, "mirrored, saved as PNG"): _encoded(pixels(mirrored)[:, ::-1], ".png"),
+        Planted("grass/cut_off.jpg", "", f"half of {whole}"): content[: len(content) // 2],
+        Planted("gravel/no_image.png", "", "text under the name of an image"): b"This is no image.\n",
     }
-    for name, (_, content) in made.items():
-        write_bytes(photographs / name, content)
-    return {name: what for name, (what, _) in made.items()}
-
-
-def _half(file: Path) -> bytes:
-    content = file.read_bytes()
-    return content[: len(content) // 2]
+    for one, data in made.items():
+        write_bytes(photographs / one.file, data)
+    return tuple(made)
 
 
 def _reduced(image: RGBImage, longest: int = 400) -> RGBImage:
@@ -154,10 +169,11 @@ def _reduced(image: RGBImage, longest: int = 400) -> RGBImage:
 
 def _encoded(image: RGBImage, name: str, quality: int = 92) -> bytes:
     stream = io.BytesIO()
-    if name.endswith(".png"):
-        Image.fromarray(image).save(stream, "PNG")
-    else:
-        Image.fromarray(image).save(stream, "JPEG", quality=quality)
+    with Image.fromarray(np.ascontiguousarray(image)) as picture:
+        if name.endswith(".png"):
+            picture.save(stream, "PNG")
+        else:
+            picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 
