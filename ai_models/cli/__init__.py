@@ -16,7 +16,7 @@ from ai_models.cli.command import GROUP_SETTINGS, VERBOSE, Group, version
 
 __all__ = ["main", "script"]
 
-COMMANDS = ("inspect", "split", "augment", "extract", "train", "evaluate", "predict", "run", "cache")
+COMMANDS = ("inspect", "split", "augment", "extract", "train", "evaluate", "predict", "run", "cache", "serve", "deploy")
 """In the order of the pipeline; the command NAME is `command` in the module ``NAME_command``."""
 
 
@@ -51,13 +51,19 @@ def main(verbose: bool) -> None:
     """
 
 
-def script(name: str) -> None:
-    """Run one command as a program of its own.
+def script(*names: str) -> None:
+    """Run one command, or a few of them as subcommands, as a program of its own.
 
     Parameters
     ----------
-    name
-        A command of `main`.
+    names
+        Commands of `main`.
     """
     as_module = sys.modules["__main__"].__package__  # then click finds "python -m ..." by itself
-    _command(name).main(prog_name=None if as_module else Path(sys.argv[0]).name)
+    program = None if as_module else Path(sys.argv[0]).name
+    commands = {name: _command(name) for name in names}
+    if len(commands) > 1:
+        made: click.Command = version(Group(commands=commands, params=[VERBOSE], context_settings=GROUP_SETTINGS))
+    else:
+        made = commands[names[0]]
+    made.main(prog_name=program)

@@ -1,0 +1,34 @@
+"""``amulet-ai deploy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ai_models.cli.command import declare
+from ai_models.cli.options import PLACE, overwrite
+
+
+@declare("deploy", example="amulet-ai deploy --output-dir deployment --type docker")
+@click.option("--output-dir", type=PLACE, required=True, help="A new folder for the files.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(("docker", "systemd")),
+    help="What the service is to run under.  [default: files for both]",
+)
+@overwrite
+def command(output_dir: Path, kind: str | None, overwrite: bool) -> None:
+    """Write the files that put the service onto a server.
+
+    The program with the versions that run here (no torch), Dockerfile, docker-compose.yml, nginx.conf and a systemd
+    unit, and DEPLOY.md, which says what to do with them. Limits are taken from the environment, as `serve` does.
+    """
+    from ai_models.serving.deployment import KINDS, write_deployment
+    from ai_models.serving.settings import ServiceSettings
+
+    kinds = KINDS if kind is None else (kind,)
+    written = write_deployment(output_dir, kinds, settings=ServiceSettings.from_environment(), overwrite=overwrite)
+    for path in written:
+        click.echo(f"written   {path}")

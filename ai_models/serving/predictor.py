@@ -1,0 +1,151 @@
+"""The loaded model: bytes of an image in, an answer out, a few at once and never in the event loop."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import time
+from collections.abc import Callable
+
+import anyio
+import numpy as np
+from anyio import to_thread
+
+from ai_models.artifacts import load_model, read_bundle
+from ai_models.classifier import HybridClassifier
+from ai_models.core.images import decode
+from ai_models.core.paths import to_text
+from ai_models.core.predictions import OodVerdict, Prediction
+from ai_models.core.settings import FeatureConfig
+from ai_models.serving.problems import Problem, too_large
+from ai_models.serving.schemas import PredictResponse
+from ai_models.serving.settings import ServiceSettings
+
+__all__ = ["Predictor", "from_base64", "respond"]
+
+_VERSION_DIGITS = 12
+
+
+class Predictor:
+    """A classifier that answers requests.
+
+    Parameters
+    ----------
+    model
+        The classifier; its feature cache is switched off, for what is sent here is nobody's to keep.
+    version
+        What answers call it.
+    settings
+        Limits.
+    """
+
+    def __init__(self, model: HybridClassifier, version: str, settings: ServiceSettings) -> None:
+        config = (model.extractor.config or FeatureConfig()).replace(cache_features=False)
+        model.extractor.config = config
+        model.extractor.workers = 1
+        self._model = model
+        self._size = config.image_size
+        self._settings = settings
+        self._turns = anyio.CapacityLimiter(settings.threads)
+        self.version = version
+        self.classes = tuple(to_text(name) for name in model.classes)
+        model.predict_batch([np.full((self._size, self._size, 3), 128, dtype=np.uint8)])  # networks start here, once
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str], settings: ServiceSettings) -> Predictor:
+        """Load a model directory, checked before it is unpickled.
+
+        Raises
+        ------
+        BundleError
+            When it is incomplete, altered or of other versions.
+        """
+        version = str(read_bundle(directory).get("model_digest", ""))[:_VERSION_DIGITS]
+        return cls(load_model(directory), version, settings)
+
+    async def predict(self, image: Callable[[], bytes]) -> Prediction:
+        """Judge one image in a thread, after those that came before.
+
+        Parameters
+        ----------
+        image
+            Gives the bytes of the image file; called in the thread.
+
+        Raises
+        ------
+        ImageError
+            When it cannot be decoded, or has too many pixels.
+        Problem
+            When it has too many bytes.
+        """
+        return await to_thread.run_sync(self._predict, image, limiter=self._turns)
+
+    def _predict(self, image: Callable[[], bytes]) -> Prediction:
+        data = image()
+        if len(data) > self._settings.max_bytes:
+            raise too_large(self._settings.max_bytes)
+        pixels = decode(data, size=self._size, max_pixels=self._settings.max_pixels)
+        return self._model.predict_one(pixels)
+
+
+def from_base64(text: str) -> bytes:
+    """Decode base64 strictly; a ``data:image/...;base64,`` prefix is taken off.
+
+    Raises
+    ------
+    Problem
+        When a character, the padding or the prefix is not as RFC 4648 and RFC 2397 have them.
+    """
+    if text[:5].lower() == "data:":
+        head, comma, text = text.partition(",")
+        if not comma or not head.lower().endswith(";base64"):
+            raise _not_base64("a data: prefix must end in ';base64,'")
+    try:
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except UnicodeEncodeError:
+        raise _not_base64("it holds other characters than A-Z, a-z, 0-9, + and /") from None
+    except binascii.Error as error:
+        raise _not_base64(str(error).lower()) from None
+
+
+def _not_base64(why: str) -> Problem:
+    detail = f"image_data must be base64 without line breaks ({why}): encode the image file with base64"
+    return Problem(422, "not-base64", detail, errors=[{"field": "image_data", "message": why}])
+
+
+def respond(
+    prediction: Prediction, *, threshold: float, with_probabilities: bool, version: str, started: float
+) -> PredictResponse:
+    """Return the answer for a readable image.
+
+    Parameters
+    ----------
+    prediction
+        What the model says.
+    threshold
+        Confidence in [0, 1] below which the verdict is at least ``unsure``.
+    with_probabilities
+        Whether to list every class.
+    version
+        Of the model.
+    started
+        `time.perf_counter` when the request was there.
+    """
+    verdict, reason = prediction.verdict, prediction.reason
+    if verdict is OodVerdict.IN_DOMAIN and prediction.confidence < threshold:
+        verdict, reason = OodVerdict.UNSURE, f"confidence below {threshold:g}"
+    probabilities = {to_text(name): p for name, p in prediction.probabilities.items()}
+    return PredictResponse.model_validate(
+        {
+            "predicted_class": to_text(prediction.predicted_class),
+            "confidence": prediction.confidence,
+            "probabilities": probabilities if with_probabilities else None,
+            "processing_time_ms": round(1000 * (time.perf_counter() - started), 3),
+            "model_version": version,
+            "verdict": str(verdict),
+            "ood_p_value": prediction.ood_p_value,
+            "prediction_set": [to_text(name) for name in prediction.prediction_set],
+            "reason": reason,
+        }
+    )

@@ -1,0 +1,96 @@
+"""What the service takes and gives, as the documentation at ``/docs`` shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DISCLAIMER", "Health", "PredictRequest", "PredictResponse", "ProblemDetails", "Threshold"]
+
+DISCLAIMER = "ผลประเมินเป็นเบื้องต้น ควรให้ผู้เชี่ยวชาญยืนยัน / This is a preliminary result that an expert should confirm."
+"""Stands in every answer."""
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Threshold = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Below this confidence the verdict is at least `unsure`, in [0, 1].",
+    ),
+]
+
+
+class PredictRequest(BaseModel):
+    """One image as text."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"image_data": "iVBORw0KGgo...", "confidence_threshold": 0.5}]},
+    )
+
+    image_data: str = Field(
+        min_length=1, description="The image file in base64 (RFC 4648, no line breaks); a `data:` prefix is understood."
+    )
+    confidence_threshold: Threshold = 0.5
+    return_probabilities: bool = Field(True, description="Whether `probabilities` lists every class.")
+
+
+class PredictResponse(BaseModel):
+    """What is known of one image. A number that is not finite is a fault of the model and never an answer."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    success: Literal[True] = True
+    predicted_class: str = Field(description="The likeliest class.")
+    confidence: Share = Field(description="Its calibrated probability.")
+    probabilities: dict[str, Share] | None = Field(description="Calibrated probability of every class; they sum to 1.")
+    processing_time_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        description="From the last byte received to the answer."
+    )
+    model_version: str = Field(description="First digits of the model's digest, as in bundle.json.")
+    verdict: Literal["in_domain", "unsure", "ood"] = Field(description="What to make of the prediction.")
+    ood_p_value: Share = Field(description="Share of known objects that look at least as unusual.")
+    prediction_set: list[str] = Field(description="The classes that remain possible at the model's coverage.")
+    reason: str = Field(description="Why the verdict is not `in_domain`; empty otherwise.")
+    disclaimer: str = DISCLAIMER
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ok", "unavailable"]
+    model_loaded: bool
+    version: str = Field(description="Version of amulet-ai.")
+    model_version: str = Field(description="Version of the model; empty where none is loaded.")
+    uptime_seconds: float
+    memory_usage_mb: float = Field(description="Resident memory of the process.")
+    cpu_usage_percent: float = Field(description="Of one core, since the call before.")
+    predictions_count: int
+    average_response_time_ms: float = Field(description="Mean over the predictions; 0 before the first.")
+
+
+class FieldFault(BaseModel):
+    """One field that cannot be used."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457, `application/problem+json`)."""
+
+    type: str = Field(description="Names the kind of problem; `about:blank` where the status says all.")
+    title: str
+    status: int
+    detail: str = Field(description="One sentence: what, expected, got, what to do.")
+    success: Literal[False] = False
+    error_message: str = Field(description="The same as `detail`.")
+    verdict: Literal["unreadable"] | None = Field(None, description="Where the image could not be read.")
+    image_verdict: str | None = Field(None, description="Why: empty, unsupported, truncated, corrupt or bomb.")
+    errors: list[FieldFault] | None = Field(None, description="Where fields of the request cannot be used.")
