@@ -35,8 +35,9 @@ _FLAT = 2.0  # grey levels: detail weaker than this proves nothing
 _ROUNDING = 0.45  # grey levels of detail that may be nothing but rounding
 _TILE_NOISE = 5.0  # grey levels that compression alone puts into a tile
 _TILES = 4
-_ROWS = 1024  # rows of one product of hashes
-_MANY = 200_000  # candidates of one block beyond which those already joined are passed over
+_ROWS = 512  # rows of one product of hashes
+_PAIR = 256 * len(SYMMETRIES)  # what one pair spans in the keys that sort candidates
+_MANY = 20_000  # candidates of one block beyond which those already joined are passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +120,14 @@ def near_matches(prints: Sequence[Fingerprint]) -> list[Match]:
     found: list[Match] = []
     for a, b, which in _candidates(prints):
         rows = np.arange(len(a))
-        if len(rows) > _MANY:
-            rows = rows[joined[a] != joined[b]]
-        for start in range(0, len(rows), 4096):
-            part = rows[start : start + 4096]
-            if len(rows) > _MANY or len(a) > _MANY:
-                part = part[joined[a[part]] != joined[b[part]]]
+        while len(rows):
+            if len(a) > _MANY:
+                rows = rows[joined[a[rows]] != joined[b[rows]]]
+            part, rows = rows[:4096], rows[4096:]
             for match in _verified(prints, a[part], b[part], which[part]):
                 found.append(match)
-                joined[joined == joined[match.b]] = joined[match.a]
+                if joined[match.a] != joined[match.b]:
+                    joined[joined == joined[match.b]] = joined[match.a]
     return sorted(found, key=lambda m: (m.a, m.b))
 
 
@@ -141,22 +141,23 @@ def _candidates(
     signs = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
     for start in range(0, len(prints), _ROWS):
         block, others = spectra[start : start + _ROWS], signs[start:].T
-        near = [_near(symmetry.on_spectra(block), others, number) for number, symmetry in enumerate(SYMMETRIES)]
-        a, b, bits, which = np.concatenate(near, axis=1)
-        order = np.lexsort((which, bits, b, a))
-        a, b, which = a[order], b[order], which[order]
+        keys = [_near(symmetry.on_spectra(block), others, number) for number, symmetry in enumerate(SYMMETRIES)]
+        key = np.sort(np.concatenate(keys))
+        pair, which = key // _PAIR, key % len(SYMMETRIES)
+        first = np.ones(len(pair), dtype=bool)  # of a pair's symmetries the nearest stands first
+        first[1:] = pair[1:] != pair[:-1]
+        a, b = np.divmod(pair[first], others.shape[1])
         keep = a < b
-        keep[1:] &= (a[1:] != a[:-1]) | (b[1:] != b[:-1])  # the nearest symmetry stands first
-        yield a[keep] + start, b[keep] + start, which[keep]
+        yield a[keep] + start, b[keep] + start, which[first][keep]
 
 
-def _near(spectra: NDArray[np.float32], others: NDArray[np.float32], number: int) -> NDArray[np.intp]:
-    """Return rows, columns, differing bits and the number of the symmetry, shape (4, m), for near hashes."""
+def _near(spectra: NDArray[np.float32], others: NDArray[np.float32], number: int) -> NDArray[np.int64]:
+    """Return a key for each near pair of hashes that sorts by row, column, differing bits, number of the symmetry."""
     turned = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
     product = turned @ others
-    a, b = np.nonzero(product >= BITS - 2 * MAX_BITS)
-    bits = ((BITS - product[a, b]) / 2).astype(np.intp)
-    return np.stack([a, b, bits, np.full_like(a, number)])
+    pair = np.flatnonzero(product >= BITS - 2 * MAX_BITS)
+    bits = ((BITS - product.ravel()[pair]) / 2).astype(np.int64)
+    return np.asarray(pair * _PAIR + bits * len(SYMMETRIES) + number)
 
 
 def _verified(
@@ -164,8 +165,9 @@ def _verified(
 ) -> Iterator[Match]:
     for start in range(0, len(a), 256):
         rows = range(start, min(start + 256, len(a)))
-        first = np.stack([SYMMETRIES[which[i]].on_pixels(detail(prints[a[i]].thumbnail)) for i in rows])
-        second = np.stack([detail(prints[b[i]].thumbnail) for i in rows])
+        fine = {i: detail(prints[i].thumbnail) for i in {*a[rows].tolist(), *b[rows].tolist()}}
+        first = np.stack([SYMMETRIES[which[i]].on_pixels(fine[a[i]]) for i in rows])
+        second = np.stack([fine[b[i]] for i in rows])
         whole, worst = agreement(first, second)
         for i, share, tile in zip(rows, whole, worst, strict=True):
             if share >= MIN_AGREEMENT and tile >= MIN_TILE_AGREEMENT:

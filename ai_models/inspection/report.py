@@ -15,7 +15,7 @@ from ai_models.inspection.findings import RANKS, Finding
 from ai_models.inspection.scanning import Scan
 from ai_models.inspection.score import DatasetScore
 from ai_models.quality import NORMAL, STRICT
-from ai_models.reporting.charts import bar_chart, histogram, scatter
+from ai_models.reporting.charts import HALF, bar_chart, histogram, scatter
 from ai_models.reporting.page import Cell, GalleryItem, Page
 from ai_models.reporting.thumbnails import thumbnail
 
@@ -207,7 +207,7 @@ def _quality(page: Page, scan: Scan) -> None:
         page.figure(
             histogram(
                 {name: [getattr(f.scores, name) for f in judged]}, bins=20, x_label=f"{name} score",
-                marks={"level": levels[name]},
+                marks={"level": levels[name]}, width=HALF,
             )
         )
         for name in SCORES
