@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +76,11 @@ def export_onnx(backbone: Backbone, image_size: int) -> bytes:
     images = torch.from_numpy(
         generator(0, "export parity").integers(0, 256, (2, image_size, image_size, 3), dtype=np.uint8)
     )
-    with torch.inference_mode():
-        expected = module(images).numpy()
-    with torch.no_grad():
-        exportable = _with_explicit_padding(module, images[:1])
-        model = _export(torch, exportable, images)
+    with _one_thread(torch):
+        with torch.inference_mode():
+            expected = module(images).numpy()
+        with torch.no_grad():
+            model = _export(torch, _with_explicit_padding(module, images[:1]), images)
     cosine = _least_cosine(expected, run_onnx(model, images.numpy()))
     if not cosine > PARITY:
         raise AmuletError(
@@ -86,6 +88,17 @@ def export_onnx(backbone: Backbone, image_size: int) -> bytes:
             f"{PARITY}): choose another backbone"
         )
     return model
+
+
+@contextmanager
+def _one_thread(torch: Any) -> Iterator[None]:
+    """Keep torch on one thread: on two images more threads only wait for one another, for long on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _export(torch: Any, module: Any, images: Any) -> bytes:
