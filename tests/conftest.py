@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
+
+from ai_models.core.records import Manifest
+from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingConfig
+from ai_models.inspection import scan
+from ai_models.splitting import split_for_training
+from ai_models.training import train_model
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +24,53 @@ def shared_data() -> Path:
     if not (folder / "amulets").is_dir():
         pytest.skip("no folder of real photographs: set AMULET_AI_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def texture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of drawn textures that are easy to tell apart, 14, 12 and 10 pictures; one class in Thai."""
+    folder = tmp_path_factory.mktemp("textures")
+    for label, count in (("ลายทาง", 14), ("checks", 12), ("blobs", 10)):
+        (folder / label).mkdir()
+        for i in range(count):
+            picture = _texture(label, np.random.default_rng([count, i]))
+            Image.fromarray(picture).save(folder / label / f"{i:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classical_features() -> FeatureConfig:
+    """Blocks that need no network, on small pictures, not cached: quick."""
+    return FeatureConfig(use_cnn_features=False, use_sift_features=False, image_size=64, cache_features=False)
+
+
+@pytest.fixture(scope="session")
+def split_textures(texture_folder: Path) -> Manifest:
+    """The textures, each its own object, 20 % held out, 3 folds."""
+    manifest = scan(texture_folder, InspectionConfig(quick_mode=True, workers=1)).manifest
+    return split_for_training(manifest, test_size=0.2, folds=3, seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(
+    split_textures: Manifest, classical_features: FeatureConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Directory of a real model of the textures; do not change it."""
+    config = TrainingConfig(quick_mode=True, workers=1)
+    folder = tmp_path_factory.mktemp("models") / "textures"
+    return train_model(split_textures, folder, training=config, features=classical_features)
+
+
+def _texture(label: str, rng: np.random.Generator) -> np.ndarray:
+    y, x = np.mgrid[0:64, 0:64]
+    period, phase = rng.uniform(6, 10), rng.uniform(0, 6.28)
+    if label == "checks":
+        wave = np.sin(x * 6.28 / period + phase) * np.sin(y * 6.28 / period + phase)
+    elif label == "blobs":
+        wave = cv2.GaussianBlur(rng.normal(size=(64, 64)), (0, 0), 3)
+        wave = wave / np.abs(wave).max()
+    else:
+        wave = np.sin(x * 6.28 / period + phase)
+    grey = 128 + 80 * wave + rng.normal(scale=12, size=(64, 64))
+    tint = rng.uniform(0.8, 1.0, size=3)
+    return np.clip(grey[..., None] * tint, 0, 255).astype(np.uint8)
