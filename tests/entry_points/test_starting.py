@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -97,6 +98,27 @@ def test_a_broken_pipe_is_quiet(tmp_path):
     )  # fmt: skip
     assert done.stdout.startswith("Usage:")
     assert done.stderr == ""
+
+
+def test_a_model_trained_by_a_script_loads_in_a_process_that_knows_nothing_of_it(photographs, quick, tmp_path):
+    options = [*quick, "--workers", "2", "--data-dir", str(photographs), "--output-dir", "model"]
+    done = _start(str(PACKAGE / "hybrid_trainer.py"), *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    code = (
+        "import sys, joblib\n"
+        f"sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+        "model = joblib.load('model/model.joblib')\n"
+        f"print(type(model).__module__, model.predict([{str(photographs / 'ash' / '00.png')!r}])[0])\n"
+    )
+    loaded = _start("-c", code, cwd=tmp_path)
+    assert loaded.stdout.split() == ["ai_models.classifier", "ash"], loaded.stderr
+
+
+@pytest.mark.parametrize("name", ["", *SCRIPTS])
+def test_every_public_name_is_there(name):
+    module = importlib.import_module(f"ai_models.{name}".rstrip("."))
+    for public in module.__all__:
+        assert getattr(module, public) is not None
 
 
 def test_public_names_are_those_of_the_stages():
