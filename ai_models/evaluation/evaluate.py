@@ -81,6 +81,7 @@ class PerformanceAnalyzer:
         folder = require_dir(model_dir, what="--model-dir")
         foreign_rows = [_foreign_rows(path) for path in ood_dirs]
         model = load_model(folder)
+        model.extractor.workers = self.config.workers
         if manifest is not None and not isinstance(manifest, Manifest):
             manifest = Manifest.load(manifest)
         rows = choose_rows(

@@ -114,4 +114,4 @@ def _class_spread(X: NDArray[np.float32], y: NDArray[np.int64]) -> NDArray[np.fl
     between = np.zeros(X.shape[1])
     for c in np.unique(y):
         between += (y == c).sum() * centred[y == c].mean(axis=0) ** 2
-    return np.divide(between, total, out=np.zeros_like(between), where=total > 0)
+    return np.asarray(np.divide(between, total, out=np.zeros_like(between), where=total > 0), dtype=np.float64)

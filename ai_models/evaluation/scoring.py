@@ -32,6 +32,7 @@ class Extractor(Protocol):
     """What evaluation needs of a feature extractor."""
 
     config: FeatureConfig | None
+    workers: int
 
     @property
     def block_slices(self) -> dict[str, slice]:
