@@ -272,8 +272,6 @@ class FeatureCache:
             path = folder / name
             try:
                 shard = _read_header(path)
-                if path.parent.name != block_key:
-                    raise _DamagedError("it belongs to another block")
             except OSError:
                 continue
             except _DamagedError as fault:
@@ -334,17 +332,14 @@ def _read_header(path: Path) -> _Shard:
         if hashlib.sha256(header).digest() != digest:
             raise _DamagedError("its header does not match its checksum")
         size = os.fstat(stream.fileno()).st_size
-    fields = json.loads(header)
-    if fields["dtype"] not in _DTYPES or fields["block"] != path.parent.name:
-        raise _DamagedError("it belongs to another block")
-    shard = _Shard(
-        path,
-        np.dtype(fields["dtype"]),
-        tuple(fields["shape"]),
-        fields["keys"],
-        fields["sha256"],
-        _PRELUDE.size + length,
-    )
+    try:
+        fields = json.loads(header)
+        dtype, keys, shape = fields["dtype"], list(fields["keys"]), tuple(int(n) for n in fields["shape"])
+        if dtype not in _DTYPES or fields["block"] != path.parent.name:
+            raise _DamagedError("it belongs to another block")
+        shard = _Shard(path, np.dtype(dtype), shape, keys, fields["sha256"], _PRELUDE.size + length)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _DamagedError("its header is not of this format") from error
     if size != shard.start + shard.payload_bytes:
         raise _DamagedError(f"it should have {shard.start + shard.payload_bytes:,} bytes and has {size:,}")
     return shard

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
+import time
 from pathlib import Path
 
 import cv2
@@ -313,12 +313,9 @@ def test_large_files_are_read_again_rather_than_held(
     assert blocks_equal(expected.blocks, again.blocks)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="names of bytes are a matter of POSIX")
 def test_real_photographs_come_back_fast(shared_data: Path, tmp_path: Path) -> None:
-    import time
-
     photographs = sorted((shared_data / "amulets").glob("*/*"))[:60]
     HybridFeatureExtractor(config(tmp_path)).extract_raw(photographs)
     began = time.perf_counter()
     HybridFeatureExtractor(config(tmp_path)).extract_raw(photographs)
-    assert (time.perf_counter() - began) / len(photographs) < 0.002 * 3
+    assert (time.perf_counter() - began) / len(photographs) < 0.006
