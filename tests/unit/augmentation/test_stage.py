@@ -125,6 +125,17 @@ def test_a_copy_does_not_depend_on_the_other_photographs(photographs: Manifest, 
     assert all(again[path] == shared[path] for path in both)
 
 
+def test_every_copy_is_drawn_anew(tmp_path: Path) -> None:
+    root = tmp_path / "photographs"
+    root.mkdir()
+    for level in (1, 9):  # equal pixels in files of different bytes
+        Image.fromarray(scene(0)).save(root / f"{level}.png", compress_level=level)
+    rows = tuple(ImageRecord(f"{level}.png", "a", split=Split.TRAIN) for level in (1, 9))
+    config = AugmentationConfig(target_samples=22, augmentation_factor=10)
+    result = augment_manifest(Manifest(root, rows), tmp_path / "out", config)
+    assert len({c.sha256 for c in result.copies()}) == len(result.copies()) == 20
+
+
 def test_the_gate_throws_copies_away_and_counts_why(photographs: Manifest, tmp_path: Path) -> None:
     result = augment_manifest(photographs, tmp_path / "out", AugmentationConfig(quality_threshold=1.0))
     counts = json.loads((tmp_path / "out" / "augmentation.json").read_text())

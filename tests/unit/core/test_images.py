@@ -40,6 +40,7 @@ def pillow(data: bytes) -> np.ndarray:
 
 PLAIN = {
     "jpeg": lambda: encoded("JPEG"),
+    "jpeg_coded_as_rgb": lambda: encoded("JPEG", keep_rgb=True),
     "jpeg_progressive": lambda: encoded("JPEG", progressive=True),
     "jpeg_grey": lambda: encoded("JPEG", Image.fromarray(picture()).convert("L")),
     "jpeg_cmyk_adobe": lambda: encoded("JPEG", Image.fromarray(picture()).convert("CMYK")),
@@ -74,11 +75,24 @@ def test_adobe_cmyk_is_not_inverted() -> None:
     assert decode(encoded("JPEG", light)).min() > 200
 
 
+def test_adobes_marker_says_how_colours_are_coded() -> None:
+    data = bytearray(encoded("JPEG", keep_rgb=True))  # known by its components' names, which are taken from it here
+    for start, step in ((data.index(b"\xff\xc0") + 10, 3), (data.index(b"\xff\xda") + 5, 2)):
+        for i in range(3):
+            data[start + i * step] = 1 + i
+    marked = bytes(data)
+    assert b"Adobe" in marked[:20]
+    assert np.abs(decode(marked).astype(int) - picture()).mean() < 6
+    np.testing.assert_array_equal(decode(marked), pillow(marked))
+
+
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     values = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
     for kind in ("PNG", "TIFF"):
         grey = decode(encoded(kind, Image.fromarray(values)))
         np.testing.assert_array_equal(grey[..., 0].ravel(), np.arange(256))
+    between = np.array([[0, 128, 129, 200, 65406, 65407]], dtype=np.uint16)
+    np.testing.assert_array_equal(decode(encoded("PNG", Image.fromarray(between)))[0, :, 2], [0, 0, 1, 1, 254, 255])
     big_endian = encoded("TIFF", Image.fromarray(values.astype(">u2")))
     np.testing.assert_array_equal(decode(big_endian)[..., 1].ravel(), np.arange(256))
 
