@@ -46,7 +46,10 @@ def confusion_matrix_chart(
     axes.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5))
     names = [short(c, 18) for c in classes]
     slanted = k > 4 or max(map(len, names), default=0) > 9
-    axes.set_xticks(range(k), names, rotation=35 if slanted else 0, ha="right" if slanted else "center", color=INK)
+    axes.set_xticks(range(k), names, color=INK)
+    if slanted:  # anchored at its end, for a browser's font is not as wide as the one that this is laid out with
+        for label in axes.get_xticklabels():
+            label.set(rotation=90 if k > 14 else 35, ha="right", va="center", rotation_mode="anchor")
     axes.set_yticks(range(k), [f"{name} ({n})" for name, n in zip(names, total[:, 0], strict=True)])
     axes.tick_params(length=0)
     for spine in axes.spines.values():

@@ -107,7 +107,12 @@ def short(text: str, most: int = 26) -> str:
     if len(shown) <= most:
         return shown
     head = (most - 1) * 2 // 3
-    return f"{shown[:head]}…{shown[len(shown) - (most - 1 - head) :]}"
+    tail = len(shown) - (most - 1 - head)
+    while head > 1 and _continues(shown[head]):
+        head -= 1
+    while tail < len(shown) - 1 and _continues(shown[tail]):
+        tail += 1
+    return f"{shown[:head]}…{shown[tail:]}"
 
 
 def tidy(axes: Axes, *, grid: Literal["x", "y", "both"] = "x", x_label: str = "", y_label: str = "") -> None:
@@ -118,6 +123,11 @@ def tidy(axes: Axes, *, grid: Literal["x", "y", "both"] = "x", x_label: str = ""
         axes.set_xlabel(display_text(x_label))
     if y_label:
         axes.set_ylabel(display_text(y_label))
+
+
+def _continues(c: str) -> bool:
+    """Say whether a character hangs on the one before it, as Thai vowels and tone marks do."""
+    return c == "\u0e33" or unicodedata.category(c) in {"Mn", "Mc"}
 
 
 def _displayed(c: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from ai_models.metrics import Interval, reliability, wilson
 from ai_models.reporting import charts, classifier_charts
+from ai_models.reporting.svg import display_text, short
 
 NAMES = ["พระสมเด็จ", "a & <b>", "_under $x$", "bad\udcffbyte\x01", "long " * 20]
 RNG = np.random.default_rng(0)
@@ -107,3 +109,21 @@ def test_bars_are_as_long_as_their_values():
             x = [float(v) for v in re.findall(r"[ML] (-?[\d.]+) ", element.get("d", ""))]
             widths.append(max(x) - min(x))
     assert np.array(widths) / widths[0] == pytest.approx([1, 2, 4], rel=1e-4)
+
+
+def test_long_names_lose_their_middle_and_no_mark_is_torn_off():
+    assert short("abc") == "abc"
+    assert short("x" * 60, 11) == "xxxxxx…xxxx"
+    for most in range(6, 26):
+        shown = short("พระสมเด็จ วัดระฆังโฆสิตาราม รุ่นแรก", most)
+        head, _, tail = shown.partition("…")
+        assert len(shown) <= most
+        assert not unicodedata.combining(tail[0]) and unicodedata.category(tail[0]) != "Mn"
+        after = "พระสมเด็จ วัดระฆังโฆสิตาราม รุ่นแรก"[len(head)]
+        assert unicodedata.category(after) != "Mn"
+
+
+def test_display_text_applied_twice_changes_nothing():
+    once = display_text("a\\b\udcff\x00\n\ud800 พ")
+    assert once == "a\\b\\xff\ufffd \ufffd พ"
+    assert display_text(once) == once
