@@ -197,7 +197,7 @@ class FeatureCache:
         freed = 0
         for path in list(self._files()):
             freed += _remove(path)
-        for folder in {path.parent for path in self._files()} | set(self._folders()):
+        for folder in list(self._folders()):
             try:
                 folder.rmdir()
             except OSError:
@@ -311,12 +311,12 @@ class FeatureCache:
                 self._size += added
             if self._size <= self.max_bytes:
                 return
-            used = sorted((_used_at(path), str(path), _size_of(path)) for path in self._files())
-            self._size = sum(size for _, _, size in used)
-            for _, path, size in used:
+            used = sorted((*_use_and_size(path), path) for path in self._files())
+            self._size = sum(size for _, size, _ in used)
+            for _, size, path in used:
                 if self._size <= self.max_bytes * 0.9:
                     break
-                _remove(Path(path))
+                _remove(path)
                 self._size -= size
 
 
@@ -394,14 +394,13 @@ def _remove(path: Path) -> int:
 
 
 def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+    return _use_and_size(path)[1]
 
 
-def _used_at(path: Path) -> int:
+def _use_and_size(path: Path) -> tuple[int, int]:
+    """Return when a file was last used, in nanoseconds, and its bytes; zeros when it is gone."""
     try:
-        return path.stat().st_mtime_ns
+        stat = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
