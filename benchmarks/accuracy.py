@@ -29,6 +29,8 @@ from ai_models.inspection import scan
 from ai_models.metrics import balanced_accuracy, ece, nll
 
 STRENGTHS = (10.0, 100.0)
+_PIPELINE = {"bal.acc": "balanced_accuracy", "NLL": "nll", "ECE": "ece", "coverage": "coverage", "size": "set_size"}
+_BASELINE = {"bal.acc ": "lr_balanced_accuracy", "NLL ": "lr_nll", "ECE ": "lr_ece"}
 
 
 def main() -> None:
@@ -37,22 +39,18 @@ def main() -> None:
     features = FeatureConfig(cache_dir=arguments.cache_dir)
     extractor = HybridFeatureExtractor(features, workers=arguments.workers)
     raw = extractor.extract_raw(manifest.files)
-    print(
-        f"{arguments.dataset}: {len(manifest)} images, {len(set(manifest.groups))} groups, {len(manifest.classes)} classes"
-    )
-    print(f"{'seed':>4}  {'pipeline':^38}  {'logistic regression':^22}")
-    print(
-        f"{'':>4}  {'bal.acc':>8} {'NLL':>6} {'ECE':>6} {'coverage':>8} {'size':>5}  {'bal.acc':>8} {'NLL':>6} {'ECE':>6}"
-    )
+    groups = len(set(manifest.groups.tolist()))
+    print(f"{arguments.dataset}: {len(manifest)} images, {groups} groups, {len(manifest.classes)} classes")
+    print(f"{'':>4}  {'pipeline':^45}{'logistic regression':^27}")
+    print(f"{'seed':>4}  " + "".join(f"{name:>9}" for name in (*_PIPELINE, *_BASELINE)))
     results = []
     for seed in range(arguments.seeds):
         results.append(_one_seed(manifest, extractor, raw, seed, arguments.folds, arguments.workers))
         _print_row(str(seed), results[-1])
     mean = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
     _print_row("mean", mean)
-    print(
-        f"pipeline minus logistic regression: {mean['balanced_accuracy'] - mean['lr_balanced_accuracy']:+.3f} balanced accuracy"
-    )
+    gain = mean["balanced_accuracy"] - mean["lr_balanced_accuracy"]
+    print(f"pipeline minus logistic regression: {gain:+.3f} balanced accuracy")
     if arguments.json:
         Path(arguments.json).write_text(
             json.dumps({"dataset": arguments.dataset, "seeds": results, "mean": mean}, indent=1)
@@ -113,11 +111,8 @@ def _manifest(dataset: Path, groups: str | None) -> Manifest:
 
 
 def _print_row(name: str, r: dict[str, float]) -> None:
-    print(
-        f"{name:>4}  {r['balanced_accuracy']:8.3f} {r['nll']:6.3f} {r['ece']:6.3f} {r['coverage']:8.3f} {r['set_size']:5.2f}  "
-        f"{r['lr_balanced_accuracy']:8.3f} {r['lr_nll']:6.3f} {r['lr_ece']:6.3f}  ({r['seconds']:.0f} s)",
-        flush=True,
-    )
+    values = [r[key] for key in (*_PIPELINE.values(), *_BASELINE.values())]
+    print(f"{name:>4}  " + "".join(f"{v:9.3f}" for v in values) + f"  ({r['seconds']:.0f} s)", flush=True)
 
 
 def _arguments() -> argparse.Namespace:
