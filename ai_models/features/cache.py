@@ -111,8 +111,6 @@ class FeatureCache:
         self._size: int | None = None
         self._warned = False
 
-    # -- rows ------------------------------------------------------------------------------------------------
-
     def get(self, block_key: str, image_keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return the rows that are there, by image key; arrays of the caller's own."""
         found: dict[str, NDArray[Any]] = {}
@@ -167,8 +165,6 @@ class FeatureCache:
             return
         self._make_room(_PRELUDE.size + len(header) + len(payload))
 
-    # -- upkeep ----------------------------------------------------------------------------------------------
-
     def info(self) -> CacheInfo:
         """Count what is there. Unreadable headers count as damaged."""
         size = shards = damaged = 0
@@ -203,9 +199,8 @@ class FeatureCache:
             except OSError:
                 continue  # something of somebody else's is in it
         with self._lock:
-            self._where.clear()
-            self._seen.clear()
-            self._changed.clear()
+            for memory in (self._where, self._seen, self._changed):
+                memory.clear()
             self._size = None
         return freed
 
@@ -227,8 +222,6 @@ class FeatureCache:
                 problems.append(f"'{path}' is damaged ({fault})")
                 _rename_bad(path)
         return problems
-
-    # -- inside ----------------------------------------------------------------------------------------------
 
     def _folders(self) -> Iterator[Path]:
         try:
