@@ -45,12 +45,13 @@ def test_half_size_copies_are_found(scenes):
     assert [(m.a, m.b) for m in matches] == [(i, i + 40) for i in range(40)]
 
 
-def test_different_objects_before_one_background_stay_apart():
+@pytest.mark.parametrize(("rows", "columns"), [((45, 105), (60, 140)), ((75, 113), (100, 150))], ids=["large", "small"])
+def test_different_objects_before_one_background_stay_apart(rows, columns):
     background = scene(0)
     pictures = []
     for seed in range(1, 9):
         picture = background.copy()
-        picture[50:110, 60:140] = scene(seed, 60, 80)
+        picture[slice(*rows), slice(*columns)] = scene(seed, rows[1] - rows[0], columns[1] - columns[0])
         pictures.append(fingerprint(picture))
     assert near_matches(pictures) == []
 
