@@ -106,7 +106,8 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
             if encoder is not None:
                 encoders[block.name] = encoder.fit(raw.blocks[block.name][readable])
         self.encoders_ = encoders
-        self.n_features_out_ = len(self.get_feature_names_out())
+        self.widths_ = {block.name: self._width(block, raw.blocks[block.name]) for block in self._blocks()}
+        self.n_features_out_ = sum(self.widths_.values())
         return self
 
     def encode(self, raw: RawFeatures) -> FloatArray:
@@ -151,9 +152,10 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
     @property
     def block_slices(self) -> dict[str, slice]:
         """Columns of each block."""
+        widths: dict[str, int] = self.__dict__.get("widths_", {})  # known without loading a network
         slices, start = {}, 0
         for block in self._blocks():
-            stop = start + len(block.get_feature_names())
+            stop = start + (widths.get(block.name) or len(block.get_feature_names()))
             slices[block.name] = slice(start, stop)
             start = stop
         return slices
@@ -220,6 +222,10 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
             opened = place, FeatureCache(*place)
             self._opened = opened
         return opened[1]
+
+    def _width(self, block: BaseFeatureExtractor, rows: NDArray[Any]) -> int:
+        encoder = self._encoder(block)
+        return int((rows if encoder is None else encoder.transform(rows[:1])).shape[1])
 
     def _encoder(self, block: BaseFeatureExtractor) -> Encoder | None:
         if block.encoder(self.seed) is None:
