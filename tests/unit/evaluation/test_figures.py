@@ -114,6 +114,8 @@ def test_false_alarms_stand_beside_the_stated_rate():
 
 def test_among_spreads_and_leaves_the_rest_unreadable():
     known = predictions(np.eye(3)[[0, 2]])
-    spread = among(known, np.array([3, 1]), 4)
-    assert spread.predicted == ["", "c", "", "a"]
-    assert spread.readable.tolist() == [False, True, False, True]
+    spread = among(known, np.array([3, 0]), 4)
+    assert spread.predicted == ["c", "", "", "a"]
+    assert spread.readable.tolist() == [True, False, False, True]
+    np.testing.assert_array_equal(spread.probabilities[[3, 0]], known.probabilities)
+    np.testing.assert_array_equal(np.isnan(spread.ood_scores), [False, True, True, False])
