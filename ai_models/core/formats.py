@@ -97,7 +97,7 @@ def strip(data: bytes, kind: str) -> Stripped:
     """
     try:
         return _WALKERS[kind](data)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:  # offsets of 64 bits may not fit an index
         raise ImageError(Verdict.TRUNCATED, "the header is cut off") from error
 
 

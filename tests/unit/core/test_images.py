@@ -310,6 +310,7 @@ def test_bad_private_tags_of_a_tiff_do_not_matter() -> None:
         (b"BM" + bytes(100), Verdict.UNSUPPORTED),
         (b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", Verdict.CORRUPT),
         (b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00", Verdict.CORRUPT),
+        (b"II+\x00\x08\x00\x00\x00" + b"\xff" * 40, Verdict.TRUNCATED),
         (b"RIFF\x04\x00\x00\x00WEBP", Verdict.TRUNCATED),
     ],
 )
