@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,7 +106,9 @@ class HybridTrainer:
         manifest = self._with_folds(_usable(manifest))
         config = self.config
         extractor = HybridFeatureExtractor(self.features, self.preprocess, seed=config.seed, workers=config.workers)
+        start = time.perf_counter()
         raw = extractor.extract_raw(manifest.files, label="extract")
+        _log.debug("features of %d images in %.3f s", len(manifest), time.perf_counter() - start)
         fitting = np.array([i for i, r in enumerate(manifest) if r.split is Split.TRAIN], dtype=np.int64)
         rows = FittingRows.of(manifest.on(Split.TRAIN))
         fitting_raw = raw.take(fitting)
