@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +46,26 @@ def test_by_symbolic_link(name, tmp_path):
     done = _start(str(link), "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Usage: linked.py" in done.stdout
+
+
+@pytest.mark.parametrize("how", ["by path", "by link", "safe path"])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_uses_the_package_that_it_lies_in(name, how, another_copy, tmp_path):
+    script = another_copy / f"{name}.py"
+    if how == "by link":
+        script = tmp_path / "linked.py"
+        script.symlink_to(another_copy / f"{name}.py")
+    done = _start(*(["-P"] if how == "safe path" else []), str(script), "--version", cwd=tmp_path)
+    assert done.stdout == "amulet-ai 9.9.9\n", done.stderr
+
+
+@pytest.fixture(scope="module")
+def another_copy(tmp_path_factory):
+    """Return a copy of the package, of another version, that is not installed."""
+    copy = tmp_path_factory.mktemp("elsewhere") / "ai_models"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "_version.py").write_text('__version__ = "9.9.9"\n', encoding="utf-8")
+    return copy
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -101,7 +122,7 @@ def test_a_broken_pipe_is_quiet(tmp_path):
 
 
 def test_a_model_trained_by_a_script_loads_in_a_process_that_knows_nothing_of_it(photographs, quick, tmp_path):
-    options = [*quick, "--workers", "2", "--data-dir", str(photographs), "--output-dir", "model"]
+    options = [*quick, "--no-colour", "--workers", "2", "--data-dir", str(photographs), "--output-dir", "model"]
     done = _start(str(PACKAGE / "hybrid_trainer.py"), *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     code = (
