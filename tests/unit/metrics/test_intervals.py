@@ -82,14 +82,14 @@ def test_coverage(size):
     """Intervals of a share over groups whose rows agree: the bootstrap covers near its level, the exact one above."""
     rng = np.random.default_rng(size)
     covered = np.zeros(2)
-    runs = 200
+    runs = 120
     groups = np.repeat(np.arange(40), size)
     for run in range(runs):
         hit = np.repeat(rng.random(40) < 0.7, size)
         boot = grouped_bootstrap(lambda rows, hit=hit: hit[rows].mean(), groups, draws=200, seed=run)
         exact = grouped_share(hit, groups)
         covered += [boot.low <= 0.7 <= boot.high, exact.low <= 0.7 <= exact.high]
-    assert 0.89 <= covered[0] / runs <= 0.985
+    assert 0.88 <= covered[0] / runs <= 0.99
     assert covered[1] / runs >= 0.93
 
 
