@@ -1,0 +1,89 @@
+"""What the documents say is so: examples run, links lead somewhere, tables list what the code has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ai_models.core.formats import EXTENSIONS, Verdict
+from ai_models.core.images import MAX_BYTES, MAX_PIXELS
+from ai_models.core.predictions import OodVerdict, Predictions
+from ai_models.core.records import COLUMNS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def _page(name):
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).is_file(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_paths_of_the_project_exist(page):
+    for path in re.findall(r"\b((?:ai_models|benchmarks)/[\w/]+\.py)\b", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).is_file(), path
+
+
+def test_the_readme_links_every_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [p.name for p in DOCS.glob("*.md") if f"(docs/{p.name})" not in text] == []
+
+
+def test_every_column_of_the_manifest_is_explained():
+    first_cells = re.findall(r"^\| (.+?) \|", _page("manifest.md"), re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+    assert [name for name in named if name in COLUMNS] == list(COLUMNS)
+
+
+def test_every_verdict_and_ending_is_explained():
+    text = _page("images-read.md")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [str(v) for v in Verdict]
+    listed = " ".join(re.findall(r"^\| \w+ \| `([^`]+)` \|", text, re.MULTILINE)).split()
+    assert sorted(listed) == sorted(EXTENSIONS)
+    assert f"{MAX_PIXELS:,}" in text
+    assert f"{MAX_BYTES // 2**20} MiB" in text
+    assert set(re.findall(r"^\| `(\w+)` \|", _page("model.md"), re.MULTILINE)) >= {str(v) for v in OodVerdict}
+
+
+def test_the_examples_run(photographs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photographs").symlink_to(photographs)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "predictions.csv").write_bytes(_predictions_csv())
+    from ai_models.ensemble import members
+    from ai_models.features import registry
+
+    monkeypatch.setattr(members, "KINDS", dict(members.KINDS))
+    monkeypatch.setattr(registry, "_BLOCKS", dict(registry._BLOCKS))
+    space = {"__name__": "my_blocks"}
+    for code in re.findall(r"^```python\n(.*?)^```$", _page("extending.md"), re.MULTILINE | re.DOTALL):
+        exec(compile(code, "extending.md", "exec"), space)
+    printed = capsys.readouterr().out
+    assert "nearest(hog)" in printed
+    assert "of the vote" in printed
+    # three objects: one right, one asked for (0.2), one wrong (1)
+    assert "cost 0.400 [0.000, 1.000]" in printed
+
+
+def _predictions_csv():
+    verdicts = (OodVerdict.IN_DOMAIN, OodVerdict.UNSURE, OodVerdict.IN_DOMAIN)
+    rows = Predictions(
+        ("a", "b"),
+        np.array([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]]),
+        np.ones((3, 2), bool),
+        np.zeros(3),
+        np.ones(3),
+        verdicts,
+    )
+    return rows.to_csv(["1", "2", "3"], {"label": ["a", "a", "b"], "group": ["x", "y", "z"]})
