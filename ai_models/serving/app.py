@@ -32,6 +32,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         503: "No model is loaded.",
     }.items()
 }
+_GIVEN = "The answer."
 _routes = APIRouter()
 
 
@@ -118,7 +119,7 @@ async def _loaded(request: Request) -> Predictor:
 Loaded = Annotated[Predictor, Depends(_loaded)]
 
 
-@_routes.post("/predict", responses=_ERRORS, summary="Judge an image sent as base64", tags=["predict"])
+@_routes.post("/predict", responses=_ERRORS, response_description=_GIVEN, summary="Judge an image sent as base64")
 async def predict(request: Request, body: PredictRequest, predictor: Loaded) -> PredictResponse:
     """Say what an image shows, how sure that is, or that it is not known."""
     return await _judged(
@@ -130,7 +131,7 @@ async def predict(request: Request, body: PredictRequest, predictor: Loaded) -> 
     )
 
 
-@_routes.post("/predict/file", responses=_ERRORS, summary="Judge an image file", tags=["predict"])
+@_routes.post("/predict/file", responses=_ERRORS, response_description=_GIVEN, summary="Judge an image file")
 async def predict_file(
     request: Request,
     predictor: Loaded,
@@ -146,7 +147,10 @@ async def predict_file(
 
 
 @_routes.get(
-    "/health", summary="How the service is", tags=["operate"], responses={503: {"description": "No model is loaded."}}
+    "/health",
+    responses={503: {"description": "No model is loaded."}},
+    response_description=_GIVEN,
+    summary="How the service is",
 )
 async def health(request: Request, response: Response) -> Health:
     """Answer 200 when the model is loaded, 503 otherwise."""
@@ -167,7 +171,7 @@ async def health(request: Request, response: Response) -> Health:
     )
 
 
-@_routes.get("/metrics", summary="Counters for Prometheus", tags=["operate"], response_class=Response)
+@_routes.get("/metrics", response_class=Response, response_description=_GIVEN, summary="Counters for Prometheus")
 async def metrics(request: Request) -> Response:
     """Give every counter in Prometheus' text format."""
     content, media_type = request.app.state.counters.exposition()

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ai_models.serving.schemas import DISCLAIMER
 from ai_models.serving.settings import ServiceSettings
 from ai_models.serving.templating import render
 
 __all__ = ["DocsPage", "docs_page"]
 
 _CALLS = {
-    "/predict": """curl -s localhost:8000/predict -H 'Content-Type: application/json' \\
-  -d "{\\"image_data\\": \\"$(base64 -w0 photograph.jpg)\\"}\"""",
+    "/predict": """(printf '{"image_data": "'; base64 -w0 photograph.jpg; printf '"}') |
+  curl -s localhost:8000/predict -H 'Content-Type: application/json' -d @-""",
     "/predict/file": "curl -s localhost:8000/predict/file -F file=@photograph.jpg -F confidence_threshold=0.7",
     "/health": "curl -s localhost:8000/health",
     "/metrics": "curl -s localhost:8000/metrics",
@@ -56,11 +57,12 @@ def docs_page(description: Mapping[str, Any], settings: ServiceSettings, classes
         TITLE=escape(description["info"]["title"]),
         VERSION=escape(description["info"]["version"]),
         DESCRIPTION=escape(description["info"]["description"]),
+        DISCLAIMER=escape(DISCLAIMER),
         CLASSES="".join(f"<li>{escape(name)}</li>" for name in classes),
         MAX_MB=f"{settings.max_bytes / 2**20:g}",
         MAX_PIXELS=f"{settings.max_pixels:,}",
         ROUTES="\n".join(routes),
-        ERROR_FIELDS=_fields(schemas["ProblemDetails"], schemas),
+        ERROR_FIELDS=_fields(schemas["ProblemDetails"], schemas, asked=False),
     )
     return DocsPage(text, _policy(text))
 
@@ -84,15 +86,15 @@ def _route(path: str, method: str, operation: Mapping[str, Any], schemas: Mappin
     parts = [
         f'<section id="{escape(operation["operationId"])}"><h2><span class="method">{escape(method.upper())}</span> '
         f"<code>{escape(path)}</code></h2>",
-        f"<p><strong>{escape(operation['summary'])}.</strong> {escape(operation.get('description', ''))}</p>",
+        f"<p><strong>{escape(operation['summary'])}.</strong> {_prose(operation.get('description', ''))}</p>",
         f"<pre>{escape(_CALLS.get(path, ''))}</pre>",
     ]
     asked = _schema(operation.get("requestBody", {}), schemas)
     given = _schema(operation["responses"]["200"], schemas)
     if asked:
-        parts.append(f"<h3>Takes</h3>{_fields(asked, schemas)}")
+        parts.append(f"<h3>Takes</h3>{_fields(asked, schemas, asked=True)}")
     if given:
-        parts.append(f"<h3>Gives</h3>{_fields(given, schemas)}")
+        parts.append(f"<h3>Gives</h3>{_fields(given, schemas, asked=False)}")
     statuses = [
         f"<li><code>{escape(status)}</code> {escape(answer['description'])}</li>"
         for status, answer in operation["responses"].items()
@@ -115,18 +117,22 @@ def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[
     return found
 
 
-def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+def _fields(schema: Mapping[str, Any], schemas: Mapping[str, Any], *, asked: bool) -> str:
     required = schema.get("required", ())
     rows = []
     for name, field in schema["properties"].items():
-        default = json.dumps(field["default"], ensure_ascii=False) if field.get("default") is not None else ""
-        note = "required" if name in required and "default" not in field else default
-        rows.append(
-            f"<tr><td><code>{escape(name)}</code></td><td>{escape(_kind(field, schemas))}</td>"
-            f"<td>{escape(field.get('description', ''))}</td><td>{escape(note)}</td></tr>"
-        )
-    head = "<tr><th>field</th><th>type</th><th>meaning</th><th>default</th></tr>"
-    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+        cells = [f"<code>{escape(name)}</code>", escape(_kind(field, schemas)), _prose(field.get("description", ""))]
+        if asked:
+            cells.append("required" if name in required else escape(json.dumps(field.get("default"))))
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    head = "".join(f"<th>{name}</th>" for name in ("field", "type", "meaning", *(["default"] if asked else [])))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _prose(text: str) -> str:
+    """Return text with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _kind(field: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:

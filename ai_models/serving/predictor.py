@@ -102,11 +102,15 @@ def from_base64(text: str) -> bytes:
         if not comma or not head.lower().endswith(";base64"):
             raise _not_base64("a data: prefix must end in ';base64,'")
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
+        encoded = text.encode("ascii")
+        data = base64.b64decode(encoded, validate=True)
     except UnicodeEncodeError:
         raise _not_base64("it holds other characters than A-Z, a-z, 0-9, + and /") from None
     except binascii.Error as error:
         raise _not_base64(str(error).lower()) from None
+    if base64.b64encode(data) != encoded:  # the standard library passes over superfluous padding
+        raise _not_base64("incorrect padding")
+    return data
 
 
 def _not_base64(why: str) -> Problem:
