@@ -16,6 +16,7 @@ from ai_models.ensemble.conformal import ConformalReference, prediction_sets
 from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
+from ai_models.execution import single_threaded_libraries
 from ai_models.features.hybrid import HybridFeatureExtractor
 
 __all__ = ["HybridClassifier", "ImageSource", "Judge"]
@@ -153,8 +154,10 @@ class HybridClassifier:
         """
         raw = self.extractor.extract_raw(items, on_error="record", label=label)
         readable = np.array([i for i in range(len(items)) if i not in raw.errors], dtype=np.int64)
-        known = self.judge_features(self.extractor.encode(raw.take(readable))) if len(readable) else None
-        return _spread(known, readable, raw.errors, self.classes)
+        reasons = [raw.errors.get(i, "") for i in range(len(items))]
+        if not len(readable):
+            return Predictions.unreadable(self.classes, reasons)
+        return self.judge_features(self.extractor.encode(raw.take(readable))).among(readable, reasons)
 
     def judge_features(self, X: NDArray[np.float32]) -> Predictions:
         """Return the predictions of rows of features: the twin of `predict_batch` where X is computed already.
@@ -164,25 +167,10 @@ class HybridClassifier:
         X
             float32 (n, d), as `extractor.extract_batch` gives it.
         """
-        return self.judge.judge(self.classes, self.probabilities_of(X), self.detector.scores(X))
+        with single_threaded_libraries():
+            return self.judge.judge(self.classes, self.probabilities_of(X), self.detector.scores(X))
 
     def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of rows of features, float64 (n, k)."""
-        return self.ensemble.predict_proba(self.scaler.transform(X))
-
-
-def _spread(
-    known: Predictions | None, readable: NDArray[np.int64], errors: dict[int, str], classes: tuple[str, ...]
-) -> Predictions:
-    n, k = len(readable) + len(errors), len(classes)
-    probabilities = np.full((n, k), np.nan)
-    sets = np.zeros((n, k), dtype=np.bool_)
-    scores, p_values = np.full(n, np.nan), np.full(n, np.nan)
-    verdicts = [OodVerdict.UNREADABLE] * n
-    reasons = [errors.get(i, "") for i in range(n)]
-    if known is not None:
-        probabilities[readable], sets[readable] = known.probabilities, known.sets
-        scores[readable], p_values[readable] = known.ood_scores, known.ood_p_values
-        for place, row in enumerate(readable):
-            verdicts[row], reasons[row] = known.verdicts[place], known.reasons[place]
-    return Predictions(classes, probabilities, sets, scores, p_values, tuple(verdicts), tuple(reasons))
+        with single_threaded_libraries():  # OpenMP teams of a boosted member cost more than its trees on a busy machine
+            return self.ensemble.predict_proba(self.scaler.transform(X))

@@ -23,7 +23,7 @@ from ai_models.core.records import Manifest, Split, read_groups_csv
 from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingConfig
 from ai_models.crossfit.fitting import nested_predictions
 from ai_models.crossfit.rows import FittingRows
-from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds, largest_k
 from ai_models.inspection import scan
 from ai_models.metrics import balanced_accuracy, ece, nll

@@ -149,6 +149,11 @@ def load_model(directory: str | os.PathLike[str]) -> HybridClassifier:
     model = joblib.load(io.BytesIO(data))  # noqa: TID251 - the one place: these bytes were checked
     if not isinstance(model, HybridClassifier):
         raise BundleError(f"'{directory}/model.joblib' holds a {type(model).__name__}, not a classifier: train again")
+    if model.extractor.digest() != bundle["feature_digest"]:
+        raise BundleError(
+            f"'{directory}' was trained with features that this version (amulet-ai {__version__}) computes otherwise: "
+            f"install amulet-ai {bundle.get('amulet_ai')} or train again"
+        )
     return model
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -123,6 +123,61 @@ class Predictions:
     def __iter__(self) -> Iterator[Prediction]:
         return (self[i] for i in range(len(self)))
 
+    def take(self, rows: NDArray[np.int64]) -> Predictions:
+        """Return some rows, in the order given."""
+        return Predictions(
+            self.classes,
+            self.probabilities[rows],
+            self.sets[rows],
+            self.ood_scores[rows],
+            self.ood_p_values[rows],
+            tuple(self.verdicts[i] for i in rows.tolist()),
+            tuple(self.reasons[i] for i in rows.tolist()) if self.reasons else (),
+        )
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Return the rows of several predictions of the same classes, one after another."""
+        return cls(
+            parts[0].classes,
+            np.concatenate([p.probabilities for p in parts]),
+            np.concatenate([p.sets for p in parts]),
+            np.concatenate([p.ood_scores for p in parts]),
+            np.concatenate([p.ood_p_values for p in parts]),
+            tuple(v for p in parts for v in p.verdicts),
+            tuple(r for p in parts for r in p.reasons),
+        )
+
+    @classmethod
+    def unreadable(cls, classes: tuple[str, ...], reasons: Sequence[str]) -> Predictions:
+        """Return a row without a prediction for each reason."""
+        n, k = len(reasons), len(classes)
+        nothing = np.full(n, np.nan)
+        return cls(
+            classes,
+            np.full((n, k), np.nan),
+            np.zeros((n, k), dtype=np.bool_),
+            nothing,
+            nothing.copy(),
+            (OodVerdict.UNREADABLE,) * n,
+            tuple(reasons),
+        )
+
+    def among(self, places: NDArray[np.int64], reasons: Sequence[str]) -> Predictions:
+        """Return these rows spread over more, every other row unreadable.
+
+        Parameters
+        ----------
+        places
+            int64 (m,), distinct: where each of these m rows goes.
+        reasons
+            One for each row of the result; those at `places` are not used.
+        """
+        others = np.setdiff1d(np.arange(len(reasons)), places)
+        nothing = Predictions.unreadable(self.classes, [reasons[i] for i in others.tolist()])
+        mine = self if self.reasons else replace(self, reasons=("",) * len(self))
+        return Predictions.concatenated([mine, nothing]).take(np.argsort(np.concatenate([places, others])))
+
     def to_csv(self, paths: Sequence[str], extra: Mapping[str, Sequence[str]] | None = None) -> bytes:
         """Return the UTF-8 CSV that `predict` writes, one row an image.
 
@@ -131,7 +186,7 @@ class Predictions:
         paths
             n names, written with `ai_models.core.paths.to_text`.
         extra
-            Further columns (name -> n values), after ``path``.
+            Further columns (name -> n values), after ``path``; written as the paths are.
         """
         more = dict(extra or {})
         if any(len(column) != len(self) for column in (paths, *more.values())):
@@ -146,7 +201,12 @@ class Predictions:
         for i, path in enumerate(paths):
             members = [to_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
             writer.writerow(
-                [to_text(path), *(values[i] for values in more.values()), to_text(predicted[i]), _number(confidence[i])]
+                [
+                    to_text(path),
+                    *(to_text(values[i]) for values in more.values()),
+                    to_text(predicted[i]),
+                    _number(confidence[i]),
+                ]
                 + [_number(p) for p in self.probabilities[i]]
                 + ["|".join(members), _number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
-from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds, largest_k
 from ai_models.metrics.paired import PairedDifference, paired_difference
 
@@ -192,15 +192,4 @@ def _in_order(parts: list[tuple[NDArray[np.int64], Predictions]], photographs: N
     rows = np.concatenate([scored for scored, _ in parts])
     order = np.argsort(rows)
     assert (rows[order] == photographs).all()
-    first = parts[0][1]
-    verdicts = [v for _, p in parts for v in p.verdicts]
-    reasons = [r for _, p in parts for r in p.reasons]
-    return replace(
-        first,
-        probabilities=np.concatenate([p.probabilities for _, p in parts])[order],
-        sets=np.concatenate([p.sets for _, p in parts])[order],
-        ood_scores=np.concatenate([p.ood_scores for _, p in parts])[order],
-        ood_p_values=np.concatenate([p.ood_p_values for _, p in parts])[order],
-        verdicts=tuple(verdicts[i] for i in order),
-        reasons=tuple(reasons[i] for i in order),
-    )
+    return Predictions.concatenated([p for _, p in parts]).take(order)

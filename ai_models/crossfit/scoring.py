@@ -19,7 +19,7 @@ from ai_models.ensemble.members import MemberSpec, build, columns_of, logits
 from ai_models.ensemble.outliers import OutlierDetector
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.execution import map_ordered, single_threaded_libraries
-from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.features import HybridFeatureExtractor, RawFeatures
 
 __all__ = ["OutOfFold", "cross_fit", "outlier_columns"]
 

@@ -23,7 +23,7 @@ from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.importance import block_importance, feature_importance
 from ai_models.evaluation.rows import choose_rows, content_hash, out_of_fold_rows, read_out_of_fold, training_settings
-from ai_models.evaluation.scoring import Foreign, Model, Scored, among, score_foreign, score_out_of_fold, score_rows
+from ai_models.evaluation.scoring import Foreign, Model, Scored, score_foreign, score_out_of_fold, score_rows
 from ai_models.evaluation.speed import timings
 
 __all__ = ["Evaluation", "PerformanceAnalyzer", "evaluate_model"]
@@ -239,15 +239,15 @@ def _predictions_csv(scored: Scored) -> bytes:
     rows = scored.rows.manifest
     place = {r.path: i for i, r in enumerate(rows)}
     at = np.array([place[r.path] for r in scored.manifest], dtype=np.int64)
-    own = {"label": [to_text(r.label) for r in rows], "group": [to_text(r.group) for r in rows]}
-    return among(scored.predictions, at, len(rows)).to_csv([r.path for r in rows], own)
+    own = {"label": [r.label for r in rows], "group": [r.group for r in rows]}
+    return scored.predictions.among(at, [""] * len(rows)).to_csv([r.path for r in rows], own)
 
 
 def _foreign_csv(foreign: Sequence[Foreign]) -> bytes:
     tables = []
     for one in foreign:
         files = [os.path.relpath(file, one.root) for file in one.files]
-        tables.append(one.predictions.to_csv(files, {"source": [to_text(one.name)] * len(files)}))
+        tables.append(one.predictions.to_csv(files, {"source": [one.name] * len(files)}))
     header = tables[0].split(b"\n", 1)[0]
     return b"\n".join([header, b"".join(table.split(b"\n", 1)[1] for table in tables)])
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.errors import DataError
-from ai_models.core.predictions import OodVerdict, Prediction, Predictions
+from ai_models.core.predictions import Prediction, Predictions
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig
 from ai_models.evaluation.rows import LeftOut, TestRows
 
-__all__ = ["Foreign", "Model", "Scored", "among", "score_foreign", "score_out_of_fold", "score_rows"]
+__all__ = ["Foreign", "Model", "Scored", "score_foreign", "score_out_of_fold", "score_rows"]
 
 
 class RawFeatures(Protocol):
@@ -156,7 +156,7 @@ def score_out_of_fold(rows: TestRows, places: dict[str, int], predictions: Predi
     absent = [r.path for r in rows.manifest if r.path not in places]
     if absent:
         raise DataError(f"oof_predictions.csv has no row for '{absent[0]}': restore the model directory or train again")
-    taken = _take(predictions, np.array([places[r.path] for r in rows.manifest], dtype=np.int64))
+    taken = predictions.take(np.array([places[r.path] for r in rows.manifest], dtype=np.int64))
     return Scored(rows, rows.manifest, _codes(rows.manifest, predictions.classes), taken, None, rows.left_out)
 
 
@@ -178,29 +178,6 @@ def score_foreign(model: Model, name: str, manifest: Manifest) -> Foreign:
     return Foreign(name, manifest.root, files, groups, model.judge_features(X), bad)
 
 
-def among(known: Predictions, places: NDArray[np.int64], n: int) -> Predictions:
-    """Return the predictions spread over n rows, every other row unreadable.
-
-    Parameters
-    ----------
-    known
-        m rows.
-    places
-        int64 (m,), distinct, in [0, n): where each goes.
-    n
-        Rows of the result.
-    """
-    k = len(known.classes)
-    probabilities, sets = np.full((n, k), np.nan), np.zeros((n, k), dtype=np.bool_)
-    scores, p_values = np.full(n, np.nan), np.full(n, np.nan)
-    probabilities[places], sets[places] = known.probabilities, known.sets
-    scores[places], p_values[places] = known.ood_scores, known.ood_p_values
-    verdicts = [OodVerdict.UNREADABLE] * n
-    for place, verdict in zip(places.tolist(), known.verdicts, strict=True):
-        verdicts[place] = verdict
-    return Predictions(known.classes, probabilities, sets, scores, p_values, tuple(verdicts))
-
-
 def _features(
     model: Model, files: Sequence[Path], label: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, dict[int, str]]:
@@ -214,15 +191,3 @@ def _features(
 def _codes(manifest: Manifest, classes: Sequence[str]) -> NDArray[np.int64]:
     code = {name: i for i, name in enumerate(classes)}
     return np.array([code[r.label] for r in manifest], dtype=np.int64)
-
-
-def _take(p: Predictions, rows: NDArray[np.int64]) -> Predictions:
-    return Predictions(
-        p.classes,
-        p.probabilities[rows],
-        p.sets[rows],
-        p.ood_scores[rows],
-        p.ood_p_values[rows],
-        tuple(p.verdicts[i] for i in rows.tolist()),
-        tuple(p.reasons[i] for i in rows.tolist()) if p.reasons else (),
-    )

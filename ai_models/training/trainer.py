@@ -21,7 +21,7 @@ from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 from ai_models.crossfit.fitting import Decision, decide, fit_classifier, nested_predictions
 from ai_models.crossfit.rows import FittingRows
-from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds
 from ai_models.training.card import model_card
 from ai_models.training.figures import training_metrics

@@ -12,7 +12,7 @@ from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import cross_fit, outlier_columns
 from ai_models.ensemble.members import MemberSpec
 from ai_models.ensemble.scaler import BlockScaler
-from ai_models.features.hybrid import HybridFeatureExtractor, RawFeatures
+from ai_models.features import HybridFeatureExtractor, RawFeatures
 
 SPEC = MemberSpec("logistic", ("colour",), 0, (("C", 10.0),))
 EXTRACTOR = HybridFeatureExtractor(

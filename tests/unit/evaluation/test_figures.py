@@ -8,7 +8,7 @@ from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.figures import draws_of, figures, gap, interval
-from ai_models.evaluation.scoring import Foreign, among
+from ai_models.evaluation.scoring import Foreign
 
 CONFIG = EvaluationConfig(bootstrap_draws=200)
 CLASSES = ("a", "b", "c")
@@ -114,7 +114,7 @@ def test_false_alarms_stand_beside_the_stated_rate():
 
 def test_among_spreads_and_leaves_the_rest_unreadable():
     known = predictions(np.eye(3)[[0, 2]])
-    spread = among(known, np.array([3, 0]), 4)
+    spread = known.among(np.array([3, 0]), [""] * 4)
     assert spread.predicted == ["c", "", "", "a"]
     assert spread.readable.tolist() == [True, False, False, True]
     np.testing.assert_array_equal(spread.probabilities[[3, 0]], known.probabilities)
