@@ -23,12 +23,12 @@ def command(host: str, port: int, model_dir: Path | None) -> None:
     is the model where --model-dir is not given.
     """
     from ai_models.core.optional import require
-
-    for module in ("fastapi", "uvicorn", "python_multipart", "psutil", "prometheus_client"):
-        require(module, extra="serve", purpose="answering over HTTP")
-    from ai_models.serving import ServiceSettings, serve
+    from ai_models.serving.settings import ServiceSettings
 
     settings = ServiceSettings.from_environment(model_dir=None if model_dir is None else os.fspath(model_dir))
+    for module in ("fastapi", "uvicorn", "python_multipart", "psutil", "prometheus_client"):
+        require(module, extra="serve", purpose="answering over HTTP")
+    from ai_models.serving.server import serve
 
     def ready(address: str) -> None:
         click.echo(f"serving   {address}  (documentation: {address}/docs; stop with Ctrl-C)")

@@ -9,14 +9,15 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from ai_models.artifacts import verify_bundle
 from ai_models.core.errors import ConfigError
-from ai_models.serving.app import create_app
 from ai_models.serving.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["bind", "serve"]
 
@@ -42,25 +43,15 @@ def serve(settings: ServiceSettings, *, host: str, port: int, ready: Callable[[s
         When the model cannot be used, or the address cannot be listened on.
     """
     settings = settings.replace(model_dir=os.fspath(settings.model_directory()))
-    verify_bundle(settings.model_dir)
-    listening = bind(host, port)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    package = logging.getLogger("ai_models")
-    server_log = logging.getLogger("uvicorn")
-    server_log.handlers, server_log.propagate = package.handlers, False
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level=package.getEffectiveLevel(),
-        access_log=False,  # the application writes its own line, without addresses
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
-    )
-    with listening:
-        _Server(config, lambda: ready(_address(host, listening))).run(sockets=[listening])
+    with bind(host, port) as listening:  # before what takes seconds to import
+        from ai_models.artifacts import verify_bundle
+        from ai_models.serving.app import create_app
+
+        verify_bundle(settings.model_dir)
+        app = create_app(settings)
+        _Server(_configured(app), lambda: ready(_address(host, listening))).run(sockets=[listening])
     if app.state.failure is not None:
         raise app.state.failure
 
@@ -91,6 +82,20 @@ def bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise ConfigError([_refusal(error, host, port)]) from None
     return listening
+
+
+def _configured(app: FastAPI) -> uvicorn.Config:
+    package, server = logging.getLogger("ai_models"), logging.getLogger("uvicorn")
+    server.handlers, server.propagate = package.handlers, False
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=package.getEffectiveLevel(),
+        access_log=False,  # the application writes its own line, without addresses
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+    )
 
 
 def _refusal(error: OSError, host: str, port: int) -> str:
