@@ -9,6 +9,7 @@ The data's way, one stage after the other; `pipeline` is the whole of it on one 
       4 features       -> float32 (n, d), cached on disk             feature_extractors.py     amulet-ai extract
       5 training       -> model directory                            hybrid_trainer.py         amulet-ai train
       6 evaluation     -> figures with their uncertainty, report     evaluation_suite.py       amulet-ai evaluate
+      7 serving        -> answers over HTTP, files for a server      production_deployment.py  amulet-ai serve, deploy
 
 Below the stages, from the top down: `reporting` (charts and pages), `artifacts` (what a model directory holds),
 `crossfit` (grouped out-of-fold fitting), `classifier` (the thing that is saved), `duplicates` (which images show one

@@ -28,6 +28,8 @@ PROMISED = {
     "run": "--data-dir --output-dir --quick-mode --cv-folds --test-size --groups --seed --target-samples "
     "--augmentation-factor --ood-dir --workers --device --preprocess",
     "cache": "--verbose",
+    "serve": "--host --port --model-dir",
+    "deploy": "--output-dir --type --overwrite",
 }
 
 
