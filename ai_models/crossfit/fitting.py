@@ -84,7 +84,8 @@ def decide(
             max_components=MAX_COMPONENTS if config.use_dimensionality_reduction else 0,
             seed=config.seed, workers=config.workers, use_copies=use_copies, label=text if label else "",
         )  # fmt: skip
-        return choose(oof.logits, y, groups, folds, baseline=baseline_specs(specs)), oof
+        with single_threaded_libraries():
+            return choose(oof.logits, y, groups, folds, baseline=baseline_specs(specs)), oof
 
     choice, oof = scored(False, label)
     if len(photographs) == len(rows):

@@ -27,6 +27,7 @@ __all__ = [
     "Standing",
     "choose",
     "cross_fitted_logits",
+    "fit_scale",
     "fit_weights",
     "pool",
     "row_losses",
@@ -155,6 +156,31 @@ def fit_weights(stack: Logits, y: NDArray[np.int64], *, ridge: float = RIDGE) ->
     return np.asarray(found.x / spread)
 
 
+def fit_scale(logits: Logits, y: NDArray[np.int64]) -> float:
+    """Return the non-negative scale of one member's logits that minimises the log-loss, by Newton's method.
+
+    Parameters
+    ----------
+    logits
+        float64 (n, k).
+    y
+        int (n,), labels in [0, k).
+    """
+    size = max(float(np.sqrt((logits**2).mean())), 1e-9)
+    unit, right = logits / size, logits[np.arange(len(y)), y] / size
+    scale = 1.0
+    for _ in range(50):
+        p = softmax(scale * unit)
+        mean = (p * unit).sum(axis=1)
+        slope = float((mean - right).mean())
+        curve = float(((p * unit**2).sum(axis=1) - mean**2).mean())
+        moved = min(max(scale - slope / max(curve, 1e-9), scale / 4), 4 * scale)  # convex, but far steps overshoot
+        if abs(moved - scale) < 1e-9 * scale or moved < 1e-9:
+            break
+        scale = moved
+    return scale / size
+
+
 def pool(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> Combination:
     """Return the weighted vote of the best setting of each family.
 
@@ -226,7 +252,6 @@ def _best_of_families(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) ->
         families.setdefault(member.family, []).append(member)
 
     def scaled_loss(member: MemberSpec) -> float:
-        stack = oof[member][None]
-        return float(row_losses(fit_weights(stack, y)[0] * stack[0], y).mean())
+        return float(row_losses(fit_scale(oof[member], y) * oof[member], y).mean())
 
     return [min(settings, key=scaled_loss) if len(settings) > 1 else settings[0] for settings in families.values()]

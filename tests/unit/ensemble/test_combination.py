@@ -10,6 +10,7 @@ from ai_models.ensemble.combination import (
     Combination,
     choose,
     cross_fitted_logits,
+    fit_scale,
     fit_weights,
     pool,
     row_losses,
@@ -41,6 +42,16 @@ def test_one_member_gets_the_temperature_of_a_grid_search() -> None:
 def test_temperature_recovers_the_true_scale() -> None:
     # class means 2 apart under unit noise have the log-odds 2 x
     assert fit_weights(TRUE[None], Y)[0] == pytest.approx(2.0, abs=0.25)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 300.0])
+def test_newtons_scale_is_that_of_the_general_fit(size: float) -> None:
+    assert fit_scale(TRUE * size, Y) * size == pytest.approx(fit_weights(TRUE[None], Y)[0], rel=1e-3)
+    assert fit_scale(-TRUE * size, Y) * size == pytest.approx(0.0, abs=1e-6)
+
+
+def test_perfect_separation_does_not_run_away() -> None:
+    assert np.isfinite(fit_scale(np.eye(K)[Y] - 1 / K, Y))
 
 
 def test_noise_gets_next_to_nothing_and_weights_sum_to_one() -> None:
