@@ -39,9 +39,10 @@ def texture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def classical_features() -> FeatureConfig:
-    """Blocks that need no network, on small pictures, not cached: quick."""
-    return FeatureConfig(use_cnn_features=False, use_sift_features=False, image_size=64, cache_features=False)
+def classical_features(tmp_path_factory: pytest.TempPathFactory) -> FeatureConfig:
+    """Blocks that need no network, on small pictures: quick."""
+    cache = tmp_path_factory.mktemp("cache")
+    return FeatureConfig(use_cnn_features=False, use_sift_features=False, image_size=64, cache_dir=str(cache))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from ai_models.classifier import HybridClassifier, Judge
 from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
-from ai_models.core.settings import TrainingConfig
+from ai_models.core.settings import FeatureConfig, TrainingConfig
 from ai_models.crossfit.candidates import baseline_specs, candidate_specs
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
@@ -130,6 +130,8 @@ def fit_classifier(
         ensemble.fit(scaler.transform(X), rows.y[fitting])
         known = fitted.encode(raw.take(photographs)) if decision.use_copies else X
         detector = OutlierDetector(outlier_columns(blocks), seed=derive_seed(config.seed, "outliers")).fit(known)
+    used = fitted.config or FeatureConfig()
+    fitted.config = used.replace(cache_features=False)  # what a loaded model is shown is nobody's to keep
     return HybridClassifier(
         extractor=fitted,
         scaler=scaler,

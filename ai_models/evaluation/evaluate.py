@@ -17,7 +17,7 @@ from ai_models.core.errors import DataError
 from ai_models.core.images import walk_images
 from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write_bytes
 from ai_models.core.records import ImageRecord, Manifest
-from ai_models.core.settings import EvaluationConfig
+from ai_models.core.settings import EvaluationConfig, FeatureConfig
 from ai_models.evaluation.claims import claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
@@ -82,6 +82,8 @@ class PerformanceAnalyzer:
         foreign_rows = [_foreign_rows(path) for path in ood_dirs]
         model = load_model(folder)
         model.extractor.workers = self.config.workers
+        trained = FeatureConfig.from_dict(model.metadata["features"])
+        model.extractor.config = trained  # with the cache that training filled
         if manifest is not None and not isinstance(manifest, Manifest):
             manifest = Manifest.load(manifest)
         rows = choose_rows(

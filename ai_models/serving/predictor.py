@@ -33,7 +33,7 @@ class Predictor:
     Parameters
     ----------
     model
-        The classifier; its feature cache is switched off, for what is sent here is nobody's to keep.
+        The classifier.
     version
         What answers call it.
     settings
@@ -41,11 +41,9 @@ class Predictor:
     """
 
     def __init__(self, model: HybridClassifier, version: str, settings: ServiceSettings) -> None:
-        config = (model.extractor.config or FeatureConfig()).replace(cache_features=False)
-        model.extractor.config = config
         model.extractor.workers = 1
         self._model = model
-        self._size = config.image_size
+        self._size = (model.extractor.config or FeatureConfig()).image_size
         self._settings = settings
         self._turns = anyio.CapacityLimiter(settings.threads)
         self.version = version

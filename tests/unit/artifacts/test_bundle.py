@@ -48,6 +48,14 @@ def test_loading_gives_the_same_predictions_after_a_move(
     assert (moved.predict(files) == split_textures.on(Split.TEST).labels).mean() > 0.8
 
 
+def test_a_loaded_model_keeps_nothing_of_what_it_is_shown(
+    tiny_model: Path, split_textures: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    load_model(tiny_model).predict(split_textures.files[:3])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_three_parts_are_the_model(tiny_model: Path, split_textures: Manifest) -> None:
     files = split_textures.files
     whole = joblib.load(tiny_model / "model.joblib")
