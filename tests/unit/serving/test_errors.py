@@ -199,3 +199,12 @@ def test_the_log_holds_no_image(service, photograph):
     assert "secret-name" not in log
     assert "Traceback" not in log
     assert max(map(len, log.splitlines())) < 300
+
+
+def test_what_was_sent_is_not_sent_back(service, photograph):
+    text = _text(photograph.read_bytes())
+    for content in ({"image_data": [text]}, {"image_data": text, "also": text}, {"image_data": text + "!"}):
+        answer = service.post("/predict", json=content)
+        assert answer.status_code == 422
+        assert text[:40] not in answer.text
+        assert all(set(fault) == {"field", "message"} for fault in answer.json()["errors"])
