@@ -19,6 +19,7 @@ env: $(STAMP)
 $(STAMP): pyproject.toml requirements/base.txt requirements/train.txt requirements/serve.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("amulet-ai needs Python >= 3.11, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12, say") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python cannot make environments: install them first (on Debian or Ubuntu: apt-get install python3-venv)"; exit 2; }
+	@echo "installing into $(VENV): once, and a few minutes for torch"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25"
 	$(BIN)/python -m pip install --quiet --editable ".[train,serve,dev]"

@@ -31,8 +31,7 @@ def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[Memb
         specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 10.0), quick)]
         specs += [MemberSpec("svm", view, _SVM_COMPONENTS, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
         specs.append(MemberSpec("lda", view))
-    specs += [MemberSpec("forest", whole, _FOREST_COMPONENTS, (("leaf", c),)) for c in _halved((1, 3), quick)]
-    specs += [MemberSpec("forest", v, _FOREST_COMPONENTS) for v in views if v in _TOGETHER and v != whole]
+    specs += [MemberSpec("forest", v, _FOREST_COMPONENTS) for v in views if v == whole or v in _TOGETHER]
     specs.append(MemberSpec("boosting", whole, _BOOSTING_COMPONENTS))
     return tuple(specs)
 
