@@ -104,6 +104,7 @@ class HybridTrainer:
             When a class has too few groups for the folds.
         """
         manifest = self._with_folds(_usable(manifest))
+        _refuse_crossing(manifest)
         config = self.config
         extractor = HybridFeatureExtractor(self.features, self.preprocess, seed=config.seed, workers=config.workers)
         start = time.perf_counter()
@@ -204,6 +205,18 @@ def _usable(manifest: Manifest) -> Manifest:
             f"class '{strange[0]}' has held-out rows but no training rows: move some of its images to training"
         )
     return kept
+
+
+def _refuse_crossing(manifest: Manifest) -> None:
+    """Refuse rows of one object on two sides or in two folds, however the manifest came about."""
+    side: dict[str, ImageRecord] = {}
+    for row, group in zip(manifest, manifest.groups.tolist(), strict=True):
+        first = side.setdefault(group, row)
+        if (first.split, first.fold) != (row.split, row.fold):
+            raise DataError(
+                f"'{first.path}' and '{row.path}' show one object (group '{group}') but stand on two sides or in two "
+                "folds: run 'amulet-ai split' on the manifest"
+            )
 
 
 def _score_held_out(model: HybridClassifier, manifest: Manifest, raw: RawFeatures) -> dict[Split, Predictions]:

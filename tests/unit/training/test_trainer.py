@@ -101,6 +101,17 @@ def test_nothing_to_train_on_is_one_sentence(split_textures: Manifest, classical
         trainer.fit(only_held_out)
 
 
+def test_an_object_on_two_sides_is_refused(split_textures: Manifest, classical_features: FeatureConfig) -> None:
+    training, test = split_textures.on(Split.TRAIN).records[0], split_textures.on(Split.TEST).records[0]
+    crossing = split_textures.map(lambda r: replace(r, group="one") if r in (training, test) else r)
+    with pytest.raises(DataError, match="one object"):
+        HybridTrainer(QUICK, classical_features).fit(crossing)
+    other = next(r for r in split_textures.on(Split.TRAIN) if r.fold != training.fold)
+    in_two_folds = split_textures.map(lambda r: replace(r, group="one") if r in (training, other) else r)
+    with pytest.raises(DataError, match="two"):
+        HybridTrainer(QUICK.replace(quick_mode=False), classical_features).fit(in_two_folds)
+
+
 def test_a_folder_with_other_files_is_left_alone(
     split_textures: Manifest, classical_features: FeatureConfig, tiny_model: Path, tmp_path: Path
 ) -> None:
