@@ -79,8 +79,6 @@ class Judge:
     def _verdict(self, set_size: int, confidence: float, p_value: float) -> tuple[OodVerdict, str]:
         if p_value <= self.alpha:
             return OodVerdict.OOD, f"unlike the known objects (p = {p_value:.3g})"
-        if set_size == 0:
-            return OodVerdict.UNSURE, f"no class is likely enough at {self.coverage:.0%} coverage"
         if set_size > 1:
             return OodVerdict.UNSURE, f"{set_size} classes remain possible at {self.coverage:.0%} coverage"
         if confidence < self.confidence_threshold:

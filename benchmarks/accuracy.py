@@ -3,8 +3,8 @@
     python benchmarks/accuracy.py DATASET [--groups CSV] [--seeds 5] [--folds 5] [--json FILE]
 
 Every fold fits everything (codebooks, scaling, settings, weights, temperature, thresholds) without the objects that
-it is scored on. The logistic regression has its C chosen by grouped cross-validation inside each fold, from the same
-values that the pipeline's own logistic regressions have.
+it is scored on. The logistic regression sees the embedding at unit length, with C = 100: of 10, 30, 100 and 300
+never half a point of balanced accuracy below the best on four folders of photographs.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingCon
 from ai_models.crossfit.fitting import nested_predictions
 from ai_models.crossfit.rows import FittingRows
 from ai_models.features import HybridFeatureExtractor, RawFeatures
-from ai_models.folds import assign_folds, largest_k
+from ai_models.folds import assign_folds
 from ai_models.inspection import scan
 from ai_models.metrics import balanced_accuracy, ece, nll
 
-STRENGTHS = (10.0, 100.0)
 _PIPELINE = {"bal.acc": "balanced_accuracy", "NLL": "nll", "ECE": "ece", "coverage": "coverage", "size": "set_size"}
 _BASELINE = {"bal.acc ": "lr_balanced_accuracy", "NLL ": "lr_nll", "ECE ": "lr_ece"}
 
@@ -66,7 +65,7 @@ def _one_seed(
     start = time.perf_counter()
     found = nested_predictions(extractor, raw, rows, TrainingConfig(seed=seed, workers=workers))
     seconds = time.perf_counter() - start
-    plain = _logistic_regression(raw.blocks["cnn"], rows, seed)
+    plain = _logistic_regression(raw.blocks["cnn"], rows)
     classes, n = len(rows.classes), np.arange(len(rows))
     return {
         "balanced_accuracy": balanced_accuracy(rows.y, found.probabilities.argmax(axis=1), classes),
@@ -82,23 +81,12 @@ def _one_seed(
     }
 
 
-def _logistic_regression(embedding: NDArray[np.float32], rows: FittingRows, seed: int) -> NDArray[np.float64]:
+def _logistic_regression(embedding: NDArray[np.float32], rows: FittingRows) -> NDArray[np.float64]:
     X = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
     out = np.zeros((len(X), len(rows.classes)))
     for fold in np.unique(rows.folds):
-        fitting, scored = np.flatnonzero(rows.folds != fold), np.flatnonzero(rows.folds == fold)
-        y, groups = rows.y[fitting], rows.groups[fitting]
-        inner = assign_folds(y, groups, min(5, largest_k(y, groups)), seed=seed)
-
-        def loss(c: float, fitting: NDArray[np.int64] = fitting, inner: NDArray[np.int64] = inner) -> float:
-            p = np.zeros((len(fitting), len(rows.classes)))
-            for f in np.unique(inner):
-                model = LogisticRegression(C=c, max_iter=2000).fit(X[fitting][inner != f], rows.y[fitting][inner != f])
-                p[inner == f] = model.predict_proba(X[fitting][inner == f])
-            return nll(rows.y[fitting], p)
-
-        best = min(STRENGTHS, key=loss)
-        out[scored] = LogisticRegression(C=best, max_iter=2000).fit(X[fitting], y).predict_proba(X[scored])
+        fitting, scored = rows.folds != fold, rows.folds == fold
+        out[scored] = LogisticRegression(C=100, max_iter=2000).fit(X[fitting], rows.y[fitting]).predict_proba(X[scored])
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ def command(
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=training.workers)
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
     model = train_model(split, place, training=training, features=features, preprocess=preprocess, overwrite=overwrite)
+    metrics = json.loads((model / "metrics.json").read_text(encoding="utf-8"))
+    judged, where = (
+        (metrics["held_out"], "held-out") if "held_out" in metrics else (metrics["out_of_fold"], "out-of-fold")
+    )
+    click.echo(
+        f"{judged['images']} {where} images of {judged['groups']} objects: balanced accuracy "
+        f"{judged['balanced_accuracy']:.3f}, log loss {judged['nll']:.3f} (`evaluate` gives their intervals)"
+    )
     click.echo(f"model     {model}")
     click.echo(f"card      {model / 'MODEL_CARD.md'}")
     click.echo(f"figures   {model / 'metrics.json'}")

@@ -28,7 +28,7 @@ def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[Memb
     whole = views[-1]
     specs: list[MemberSpec] = []
     for view in views:
-        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 10.0), quick)]
+        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 30.0, 300.0), quick)]
         specs += [MemberSpec("svm", view, _SVM_COMPONENTS, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
         specs.append(MemberSpec("lda", view))
     specs += [MemberSpec("forest", v, _FOREST_COMPONENTS) for v in views if v == whole or v in _TOGETHER]

@@ -3,8 +3,9 @@
 The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature.
 Weights are non-negative and fitted to the out-of-fold log-loss together with the scale, so the temperature is fitted
 last and on exactly what will be published (Genest & Zidek 1986; Guo et al. 2017). A small ridge pulls the weights
-towards each other, since a few dozen photographs cannot tell members apart that agree. The pool is kept only where it
-beats the plain baseline by more than one standard error of the paired difference over objects.
+towards each other, since a few dozen photographs cannot tell members apart that agree. The pool is kept only where its
+log-loss beats the plain baseline's by more than one standard error of the paired difference over objects, and where
+it does not buy that with the recall of small classes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ __all__ = [
 Logits = NDArray[np.float64]
 RIDGE = 0.01
 """Strength of the pull of the weights (in units of each member's own spread) towards their mean."""
+WORTHWHILE = 0.005
+"""Gain in log-loss below which more than one member is not worth its time."""
 NEGLIGIBLE = 0.02
 """Share of the total weight below which a member is not worth its time."""
 
@@ -236,7 +239,9 @@ def choose(
     plain = {m: oof[m] for m in baseline}
     pooled, simple = cross_fitted_logits(oof, y, folds), cross_fitted_logits(plain, y, folds)
     gain = paired_difference(row_losses(simple, y), row_losses(pooled, y), groups)
-    kept = gain.mean > gain.se
+    k = pooled.shape[1]
+    recall_kept = balanced_accuracy(y, pooled.argmax(axis=1), k) >= balanced_accuracy(y, simple.argmax(axis=1), k)
+    kept = gain.mean > max(gain.se, WORTHWHILE) and recall_kept
     standings = {m.family: _standing(pool({m: oof[m]}, y).logits(oof), y) for m in _best_of_families(oof, y)}
     return Choice(pool(oof if kept else plain, y), gain, kept, pooled if kept else simple, standings)
 
