@@ -4,7 +4,7 @@
 
 Every fold fits everything (codebooks, scaling, settings, weights, temperature, thresholds) without the objects that
 it is scored on. The logistic regression sees the embedding at unit length, with C = 100: of 10, 30, 100 and 300
-never half a point of balanced accuracy below the best on four folders of photographs.
+never more than half a point of balanced accuracy below the best on four folders of photographs.
 """
 
 from __future__ import annotations
