@@ -146,17 +146,28 @@ def fit_weights(stack: Logits, y: NDArray[np.int64], *, ridge: float = RIDGE) ->
     m, n, k = stack.shape
     spread = np.maximum(np.sqrt((stack**2).mean(axis=(1, 2))), 1e-9)
     scaled = stack / spread[:, None, None]
-    target = np.eye(k)[y]
+    target = _targets(y, k)
 
     def objective(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         pooled = np.tensordot(w, scaled, 1)
         away = w - w.mean()
         gradient = np.tensordot(scaled, (softmax(pooled) - target) / n, ([1, 2], [0, 1]))
-        return float(row_losses(pooled, y).mean() + ridge * (away**2).sum()), gradient + 2 * ridge * away
+        loss = row_losses(pooled, y).mean() + ((np.eye(k)[y] - target) * pooled).sum() / n
+        return float(loss + ridge * (away**2).sum()), gradient + 2 * ridge * away
 
     start = np.full(m, 1.0 / m)
     found = minimize(objective, start, jac=True, bounds=[(0.0, None)] * m, method="L-BFGS-B")
     return np.asarray(found.x / spread)
+
+
+def _targets(y: NDArray[np.int64], k: int) -> Logits:
+    """Return the share of each class that fitting aims at: n rows that are all right show 1 - 1 / (n + 2), not 1.
+
+    After Platt (1999): without it, classes that happen to be separable in a few dozen rows make every later
+    probability 0 or 1.
+    """
+    smoothing = 1.0 / (len(y) + 2)
+    return np.asarray(np.eye(k)[y] * (1 - smoothing) + smoothing / k)
 
 
 def fit_scale(logits: Logits, y: NDArray[np.int64]) -> float:
@@ -170,7 +181,8 @@ def fit_scale(logits: Logits, y: NDArray[np.int64]) -> float:
         int (n,), labels in [0, k).
     """
     size = max(float(np.sqrt((logits**2).mean())), 1e-9)
-    unit, right = logits / size, logits[np.arange(len(y)), y] / size
+    unit = logits / size
+    right = (_targets(y, logits.shape[1]) * unit).sum(axis=1)
     scale = 1.0
     for _ in range(50):
         p = softmax(scale * unit)

@@ -35,7 +35,8 @@ def test_row_losses_equal_scikit_learn() -> None:
 def test_one_member_gets_the_temperature_of_a_grid_search() -> None:
     weight = fit_weights(TRUE[None] * 5, Y)[0]
     grid = np.linspace(0.01, 2, 2000)
-    best = grid[np.argmin([row_losses(w * TRUE * 5, Y).mean() for w in grid])]
+    target = np.eye(K)[Y] * (1 - 1 / (N + 2)) + 1 / (N + 2) / K
+    best = grid[np.argmin([-(target * np.log(softmax(w * TRUE * 5))).sum() for w in grid])]
     assert weight == pytest.approx(best, abs=0.002)
 
 
@@ -50,8 +51,12 @@ def test_newtons_scale_is_that_of_the_general_fit(size: float) -> None:
     assert fit_scale(-TRUE * size, Y) * size == pytest.approx(0.0, abs=1e-6)
 
 
-def test_perfect_separation_does_not_run_away() -> None:
-    assert np.isfinite(fit_scale(np.eye(K)[Y] - 1 / K, Y))
+@pytest.mark.parametrize("n", [10, 100])
+def test_n_rows_that_are_all_right_do_not_make_certainty(n: int) -> None:
+    separable = np.eye(K)[Y[:n]] - 1 / K
+    expected = 1 - (1 - 1 / K) / (n + 2)  # the closed form: every row at its target
+    for scale in (fit_scale(separable, Y[:n]), fit_weights(separable[None], Y[:n])[0]):
+        assert softmax(scale * separable).max(axis=1) == pytest.approx(np.full(n, expected), abs=1e-4)
 
 
 def test_noise_gets_next_to_nothing_and_weights_sum_to_one() -> None:
