@@ -70,17 +70,22 @@ class Judge:
         scores = self.scale.combine(detector_scores)
         p_values = self.outliers.p_value(scores)
         verdicts, reasons = [], []
-        for size, confidence, p in zip(sets.sum(axis=1), probabilities.max(axis=1), p_values, strict=True):
-            verdict, reason = self._verdict(int(size), float(confidence), float(p))
+        usual = self.sets.p_value(1.0 - probabilities.max(axis=1)) > 1.0 - self.coverage
+        for size, fits, confidence, p in zip(
+            sets.sum(axis=1), usual.tolist(), probabilities.max(axis=1), p_values, strict=True
+        ):
+            verdict, reason = self._verdict(int(size), fits, float(confidence), float(p))
             verdicts.append(verdict)
             reasons.append(reason)
         return Predictions(classes, probabilities, sets, scores, p_values, tuple(verdicts), tuple(reasons))
 
-    def _verdict(self, set_size: int, confidence: float, p_value: float) -> tuple[OodVerdict, str]:
+    def _verdict(self, set_size: int, usual: bool, confidence: float, p_value: float) -> tuple[OodVerdict, str]:
         if p_value <= self.alpha:
             return OodVerdict.OOD, f"unlike the known objects (p = {p_value:.3g})"
         if set_size > 1:
             return OodVerdict.UNSURE, f"{set_size} classes remain possible at {self.coverage:.0%} coverage"
+        if not usual and confidence < self.coverage:
+            return OodVerdict.UNSURE, f"less likely than true classes usually are ({confidence:.0%})"
         if confidence < self.confidence_threshold:
             return OodVerdict.UNSURE, f"confidence below {self.confidence_threshold:g}"
         return OodVerdict.IN_DOMAIN, ""
@@ -134,6 +139,8 @@ class HybridClassifier:
 
     def predict_proba(self, items: Sequence[ImageSource]) -> NDArray[np.float64]:
         """Return calibrated probabilities, float64 (n, k); raises as `predict`."""
+        if not len(items):
+            return np.zeros((0, len(self.classes)))
         return self.probabilities_of(self.extractor.extract_batch(items))
 
     def predict_one(self, item: ImageSource) -> Prediction:

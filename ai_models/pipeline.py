@@ -23,7 +23,7 @@ from ai_models.core.settings import (
     PreprocessConfig,
     TrainingConfig,
 )
-from ai_models.duplicates import connected_groups, find_duplicates
+from ai_models.duplicates import DuplicateEdge, connected_groups, find_duplicates
 from ai_models.inspection import scan
 
 __all__ = ["RunResult", "prepare_manifest", "run"]
@@ -149,7 +149,7 @@ def prepare_manifest(
         Folder of images; a ``manifest.csv`` of ours in it is honoured (labels, sides, groups, parents of copies).
     manifest_csv
         Rows to take instead of looking at the folder; their paths are relative to `data_dir`, else to the file's
-        own folder. Rows without a group get one from the duplicate graph.
+        own folder. Its groups are joined with what the images show, and never split.
     groups_csv
         The user's own groups; they join what the images show and never split it.
     workers
@@ -166,16 +166,19 @@ def prepare_manifest(
         return scan(data_dir, InspectionConfig(workers=workers), groups_csv=groups_csv).manifest
     manifest = Manifest.load(manifest_csv, root=data_dir)
     _refuse_missing_files(manifest, Path(manifest_csv))
-    ungrouped = [r for r in manifest if not r.group and r.split is not Split.EXCLUDED]
-    if not ungrouped and groups_csv is None:
-        return manifest
+    looked_at = manifest.where(lambda r: r.split is not Split.EXCLUDED)
+    edges = [*find_duplicates(looked_at, workers=workers), *_given_edges(manifest)]
     given = {r.path: r.group for r in manifest if r.group}
     named = read_groups_csv(groups_csv, manifest) if groups_csv is not None else {}
-    renamed = {given[path]: name for path, name in sorted(named.items(), reverse=True) if path in given}
-    given = {path: renamed.get(group, group) for path, group in given.items()}
-    edges = find_duplicates(manifest, workers=workers) if ungrouped else []
     groups = connected_groups(manifest.records, edges, {**given, **named})
     return manifest.map(lambda row: replace(row, group=groups[row.path]))
+
+
+def _given_edges(manifest: Manifest) -> list[DuplicateEdge]:
+    """Return what keeps the groups that a manifest already has whole, whatever else joins them."""
+    grouped = [r for r in manifest.originals() if r.group]
+    first = {r.group: r.path for r in reversed(grouped)}
+    return [DuplicateEdge(first[r.group], r.path, "given") for r in grouped if first[r.group] != r.path]
 
 
 def _refuse_missing_files(manifest: Manifest, source: Path) -> None:

@@ -24,7 +24,7 @@ from ai_models.crossfit.rows import FittingRows
 from ai_models.features.hybrid import HybridFeatureExtractor
 from ai_models.folds import assign_folds
 from ai_models.inspection import scan
-from ai_models.metrics import clopper_pearson
+from ai_models.metrics import grouped_share
 
 LEVEL = 0.999
 
@@ -58,8 +58,12 @@ def _noise(folder: Path, seed: int) -> Manifest:
 
 
 def _shuffled(manifest: Manifest, seed: int) -> Manifest:
-    labels = np.random.default_rng(seed).permutation(manifest.labels)
-    return replace(manifest, records=tuple(replace(r, label=str(c)) for r, c in zip(manifest, labels, strict=True)))
+    """Give each object the label of another one: its photographs stay alike and share a label."""
+    groups, first = np.unique(manifest.groups, return_index=True)
+    drawn = np.random.default_rng(seed).permutation(manifest.labels[first])
+    label_of = dict(zip(groups.tolist(), drawn.tolist(), strict=True))
+    labels = [label_of[g] for g in manifest.groups.tolist()]
+    return replace(manifest, records=tuple(replace(r, label=c) for r, c in zip(manifest, labels, strict=True)))
 
 
 def _score(name: str, manifest: Manifest, features: FeatureConfig, seed: int) -> int:
@@ -70,7 +74,7 @@ def _score(name: str, manifest: Manifest, features: FeatureConfig, seed: int) ->
     found = nested_predictions(extractor, extractor.extract_raw(manifest.files), rows, TrainingConfig(seed=seed))
     right = int((found.probabilities.argmax(axis=1) == rows.y).sum())
     chance = float(np.bincount(rows.y).max() / len(rows))
-    interval = clopper_pearson(right, len(rows), LEVEL)
+    interval = grouped_share(found.probabilities.argmax(axis=1) == rows.y, rows.groups, LEVEL)
     above = interval.low > chance
     print(
         f"{name}: accuracy {right / len(rows):.3f} [{interval.low:.3f}, {interval.high:.3f}], chance {chance:.3f}",

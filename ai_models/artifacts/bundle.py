@@ -80,7 +80,9 @@ def save_bundle(model: HybridClassifier, directory: str | os.PathLike[str], file
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "classes": list(model.classes),
         "feature_digest": model.extractor.digest(),
-        "model_digest": state_digest([model.scaler, model.ensemble, model.detector, model.judge]),
+        "model_digest": state_digest(
+            [model.extractor.encoders_, model.scaler, model.ensemble, model.detector, model.judge]
+        ),
         "files": listing,
     }
     text = json.dumps(bundle, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -102,7 +104,8 @@ def read_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
             data = stream.read(_MAX_BUNDLE_JSON + 1)
         bundle = json.loads(data[:_MAX_BUNDLE_JSON].decode("utf-8"))
         number = bundle["format"]
-        bundle["files"]["model.joblib"]["sha256"]
+        if number == FORMAT:
+            _require_keys(bundle)
     except FileNotFoundError:
         raise BundleError(
             f"'{directory}' is not a model directory (no bundle.json): give the folder that training wrote"
@@ -115,6 +118,17 @@ def read_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
             f"install amulet-ai {bundle.get('amulet_ai', 'of that format')} or train again"
         )
     return dict(bundle)
+
+
+def _require_keys(bundle: Mapping[str, Any]) -> None:
+    """Raise KeyError, TypeError or ValueError unless everything that is used later is there."""
+    for entry in (bundle["files"]["model.joblib"], *bundle["files"].values()):
+        if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
+            raise ValueError("a file's size or hash is not what it should be")
+    for name in _PICKLE_COMPATIBLE:
+        str(bundle["libraries"][name])
+    for key in ("amulet_ai", "feature_digest", "model_digest", "classes"):
+        bundle[key]
 
 
 def verify_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def command(
     from ai_models.pipeline import prepare_manifest
     from ai_models.splitting import split_for_training
     from ai_models.training import train_model
+    from ai_models.training.card import BASELINES
 
     sources.needed(data_dir, manifest)
     training = build(TrainingConfig, values)
@@ -66,6 +67,10 @@ def command(
         f"{judged['images']} {where} images of {judged['groups']} objects: balanced accuracy "
         f"{judged['balanced_accuracy']:.3f}, log loss {judged['nll']:.3f} (`evaluate` gives their intervals)"
     )
+    for family, alone in metrics["alone"].items():
+        if family in BASELINES:
+            figures = f"balanced accuracy {alone['balanced_accuracy']:.3f}, log loss {alone['nll']:.3f}"
+            click.echo(f"beside it, out of fold, {family} alone: {figures}")
     click.echo(f"model     {model}")
     click.echo(f"card      {model / 'MODEL_CARD.md'}")
     click.echo(f"figures   {model / 'metrics.json'}")

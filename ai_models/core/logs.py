@@ -9,6 +9,7 @@ from ai_models.core.errors import ConfigError
 
 __all__ = ["LEVELS", "configure", "get_logger"]
 
+_HANDLER = "amulet-ai"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -35,8 +36,9 @@ def configure(*, verbose: bool = False) -> None:
         raise ConfigError([f"LOG_LEVEL must be one of {', '.join(LEVELS)}, got {level!r}"])
     package = logging.getLogger("ai_models")
     package.setLevel("DEBUG" if verbose else level)
-    if not package.handlers:
+    if not any(handler.name == _HANDLER for handler in package.handlers):
         handler = logging.StreamHandler()
+        handler.set_name(_HANDLER)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         package.addHandler(handler)
         package.propagate = False

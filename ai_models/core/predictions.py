@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ai_models.core.paths import to_text
 
-__all__ = ["OodVerdict", "Prediction", "Predictions"]
+__all__ = ["OodVerdict", "Prediction", "Predictions", "set_text"]
 
 
 class OodVerdict(StrEnum):
@@ -199,7 +199,7 @@ class Predictions:
         )
         predicted, confidence = self.predicted, self.confidence
         for i, path in enumerate(paths):
-            members = [to_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
+            members = [set_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
             writer.writerow(
                 [
                     to_text(path),
@@ -211,6 +211,11 @@ class Predictions:
                 + ["|".join(members), _number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
             )
         return stream.getvalue().encode("utf-8")
+
+
+def set_text(label: str) -> str:
+    r"""Write a class name for ``prediction_set``, where ``|`` stands between names: a bar becomes ``\x7c``."""
+    return to_text(label).replace("|", "\\x7c")
 
 
 def _number(value: float) -> str:

@@ -119,10 +119,10 @@ class Manifest:
                 raise DataError(f"'{row.path}' is a copy of '{row.source_id}', which the manifest lacks: add that row")
             if parent.source_id:
                 raise DataError(f"'{row.path}' is a copy of the copy '{parent.path}': name the photograph instead")
-            if (row.group, row.split, row.fold) != (parent.group, parent.split, parent.fold):
+            if (row.label, row.group, row.split, row.fold) != (parent.label, parent.group, parent.split, parent.fold):
                 raise DataError(
                     f"'{row.path}' does not stand where its parent '{parent.path}' stands "
-                    "(group, split, fold must be equal): split again, copies follow their parents"
+                    "(label, group, split, fold must be equal): split again, copies follow their parents"
                 )
 
     # -- looking ---------------------------------------------------------------------------------------

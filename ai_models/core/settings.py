@@ -70,8 +70,8 @@ class FeatureConfig(Config):
 class InspectionConfig(Config):
     """How a folder is looked at."""
 
-    quick_mode: bool = setting(False, "skip near duplicates and quality scores")
-    check_duplicates: bool = setting(True, "look for near duplicates, also flipped and turned")
+    quick_mode: bool = setting(False, "skip quality scores")
+    check_duplicates: bool = setting(True, "look for near duplicates, also flipped and turned; else the split does")
     corruption_threshold: float = setting(
         0.1, "share of undecodable rows from which a truncated image is called corrupt rather than damaged", ge=0, le=1
     )
@@ -122,6 +122,7 @@ class TrainingConfig(Config):
     )
     quick_mode: bool = setting(False, "3 folds, half the search, no ORB and no SIFT")
     use_dimensionality_reduction: bool = setting(True, "principal components a block, fitted inside each fold")
+    custom_members: tuple[str, ...] = setting((), "members of your own, as module:factory")
     coverage: float = setting(0.9, "share of prediction sets that hold the true class", ge=0.5, le=0.999)
     ood_alpha: float = setting(0.05, "stated false-alarm rate of the out-of-distribution verdict", ge=0.001, le=0.5)
     confidence_threshold: float = setting(0.5, "below this confidence the verdict is at least unsure", ge=0, le=1)

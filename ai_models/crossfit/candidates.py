@@ -13,7 +13,9 @@ _TOGETHER = (("lbp", "colour"),)
 _SVM_COMPONENTS, _FOREST_COMPONENTS, _BOOSTING_COMPONENTS = 64, 32, 16
 
 
-def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[MemberSpec, ...]:
+def candidate_specs(
+    blocks: Iterable[str], *, quick: bool = False, reduced: bool = True, custom: Iterable[str] = ()
+) -> tuple[MemberSpec, ...]:
     """Return every member that may vote.
 
     Parameters
@@ -22,17 +24,23 @@ def candidate_specs(blocks: Iterable[str], *, quick: bool = False) -> tuple[Memb
         Names of the feature blocks.
     quick
         Half the search: one setting a family.
+    reduced
+        Whether columns are principal components, of which some members take the leading ones; else they take all.
+    custom
+        Members of your own, as ``module:factory`` (see `ai_models.ensemble.members.build`).
     """
+    svm, forest, boosting = (n if reduced else 0 for n in (_SVM_COMPONENTS, _FOREST_COMPONENTS, _BOOSTING_COMPONENTS))
     names = tuple(blocks)
     views = list(_views(names))
     whole = views[-1]
     specs: list[MemberSpec] = []
     for view in views:
         specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 30.0, 300.0), quick)]
-        specs += [MemberSpec("svm", view, _SVM_COMPONENTS, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
+        specs += [MemberSpec("svm", view, svm, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
         specs.append(MemberSpec("lda", view))
-    specs += [MemberSpec("forest", v, _FOREST_COMPONENTS) for v in views if v == whole or v in _TOGETHER]
-    specs.append(MemberSpec("boosting", whole, _BOOSTING_COMPONENTS))
+    specs += [MemberSpec("forest", v, forest) for v in views if v == whole or v in _TOGETHER]
+    specs.append(MemberSpec("boosting", whole, boosting))
+    specs += [MemberSpec(kind, view) for kind in custom for view in dict.fromkeys((views[0], whole))]
     return tuple(specs)
 
 

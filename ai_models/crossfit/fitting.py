@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from ai_models.classifier import HybridClassifier, Judge
 from ai_models.core.predictions import Predictions
@@ -29,7 +29,7 @@ from ai_models.metrics.paired import PairedDifference, paired_difference
 
 __all__ = ["MAX_COMPONENTS", "Decision", "decide", "fit_classifier", "nested_predictions"]
 
-MAX_COMPONENTS = 256
+MAX_COMPONENTS = 1024
 """Most principal components a block."""
 
 
@@ -74,7 +74,12 @@ def decide(
     label
         Text of the progress bars; empty for none.
     """
-    specs = candidate_specs(raw.blocks, quick=config.quick_mode)
+    specs = candidate_specs(
+        raw.blocks,
+        quick=config.quick_mode,
+        reduced=config.use_dimensionality_reduction,
+        custom=config.custom_members,
+    )
     photographs = rows.photographs
     y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
 
@@ -122,7 +127,7 @@ def fit_classifier(
     fitting = np.arange(len(rows)) if decision.use_copies else photographs
     y, groups = rows.y[photographs], rows.groups[photographs]
     with single_threaded_libraries():
-        fitted = clone(extractor).fit_raw(raw.take(photographs))
+        fitted = copy.copy(extractor).fit_raw(raw.take(photographs))
         X = fitted.encode(raw.take(fitting))
         blocks = fitted.block_slices
         scaler = BlockScaler(blocks, MAX_COMPONENTS if config.use_dimensionality_reduction else 0).fit(X)

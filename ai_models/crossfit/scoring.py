@@ -6,12 +6,12 @@ the photographs of the other folds and those augmented copies whose parents are 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from ai_models.core.rng import derive_seed
 from ai_models.crossfit.rows import FittingRows
@@ -120,7 +120,7 @@ def _score_fold(
     fitted = photographs[rows.folds[photographs] != task.fold]
     fitting = rows.with_copies(fitted) if task.use_copies else fitted
     with single_threaded_libraries():
-        encoder = clone(task.extractor).fit_raw(task.raw.take(fitted))
+        encoder = copy.copy(task.extractor).fit_raw(task.raw.take(fitted))
         blocks = encoder.block_slices
         X = encoder.encode(task.raw.take(fitting))
         T = encoder.encode(task.raw.take(scored))

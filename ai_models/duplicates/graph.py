@@ -12,8 +12,8 @@ from ai_models.core.records import ImageRecord
 
 __all__ = ["DuplicateEdge", "EdgeKind", "connected_groups", "merged_user_groups"]
 
-EdgeKind = Literal["bytes", "pixels", "near"]
-"""Equal files, equal decoded pixels, one picture changed. Further kinds of evidence join here."""
+EdgeKind = Literal["bytes", "pixels", "near", "given"]
+"""Equal files, equal decoded pixels, one picture changed, said before. Further kinds of evidence join here."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

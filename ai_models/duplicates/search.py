@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from ai_models.core.errors import DataError, ImageError
 from ai_models.core.images import decode, read_bytes
+from ai_models.core.paths import to_text
 from ai_models.core.records import Manifest
 from ai_models.duplicates.fingerprint import Fingerprint, fingerprint
 from ai_models.duplicates.graph import DuplicateEdge, EdgeKind
@@ -65,8 +67,8 @@ def find_duplicates(manifest: Manifest, *, near: bool = True, workers: int = 0) 
 
     Raises
     ------
-    ImageError
-        When a row cannot be decoded.
+    DataError
+        When a row cannot be read or decoded.
     """
     rows = manifest.originals()
     answers = map_ordered(_read, rows.files, workers=workers, label="duplicates", total=len(rows))
@@ -76,5 +78,8 @@ def find_duplicates(manifest: Manifest, *, near: bool = True, workers: int = 0) 
 
 
 def _read(path: Path) -> tuple[str, Fingerprint]:
-    data = read_bytes(path)
-    return hashlib.sha256(data).hexdigest(), fingerprint(decode(data))
+    try:
+        data = read_bytes(path)
+        return hashlib.sha256(data).hexdigest(), fingerprint(decode(data))
+    except ImageError as error:
+        raise DataError(f"'{to_text(str(path))}' cannot be read ({error}): take its row out of the manifest") from error

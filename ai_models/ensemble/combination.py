@@ -1,17 +1,17 @@
 """Which members vote, with what weights and temperature: decided on out-of-fold logits alone.
 
 The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature.
-Weights are non-negative and fitted to the out-of-fold log-loss together with the scale, so the temperature is fitted
-last and on exactly what will be published (Genest & Zidek 1986; Guo et al. 2017). A small ridge pulls the weights
-towards each other, since a few dozen photographs cannot tell members apart that agree. The pool is kept only where its
+Weights are non-negative and fitted to the out-of-fold log-loss (Genest & Zidek 1986); a small ridge pulls them towards
+each other, since a few dozen photographs cannot tell members apart that agree. The temperature is fitted last, to the
+pooled out-of-fold logits (Guo et al. 2017). The pool is kept only where its
 log-loss beats the plain baseline's by more than one standard error of the paired difference over objects, and where
 it does not buy that with the recall of small classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,11 +56,14 @@ class Combination:
         One each, non-negative, summing to 1.
     temperature
         Divides the weighted sum of logits.
+    shares
+        One each, summing to 1: weight times the member's own spread of logits, its part in what decides.
     """
 
     members: tuple[MemberSpec, ...]
     weights: tuple[float, ...]
     temperature: float
+    shares: tuple[float, ...] = ()
 
     def logits(self, by_member: Mapping[MemberSpec, Logits]) -> Logits:
         """Return the pooled logits, float64 (n, k)."""
@@ -98,7 +101,7 @@ class Choice:
     oof_logits
         Cross-fitted logits of the vote, float64 (n, k): each row weighed without its own fold.
     standings
-        Family -> how it does alone, out of fold, at its best setting and temperature.
+        Family -> how it does alone, its setting and temperature for a fold chosen on the other folds.
     """
 
     combination: Combination
@@ -161,7 +164,7 @@ def fit_weights(stack: Logits, y: NDArray[np.int64], *, ridge: float = RIDGE) ->
 
 
 def _targets(y: NDArray[np.int64], k: int) -> Logits:
-    """Return the share of each class that fitting aims at: n rows that are all right show 1 - 1 / (n + 2), not 1.
+    """Return the share of each class that fitting aims at: the true one gets 1 - (1 - 1 / k) / (n + 2), not 1.
 
     After Platt (1999): without it, classes that happen to be separable in a few dozen rows make every later
     probability 0 or 1.
@@ -213,10 +216,15 @@ def pool(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> Combination:
     if (share > NEGLIGIBLE).any() and not (share > NEGLIGIBLE).all():
         best = [m for m, s in zip(best, share, strict=True) if s > NEGLIGIBLE]
         weights = fit_weights(np.stack([oof[m] for m in best]), y)
+    spread = np.array([np.sqrt((oof[m] ** 2).mean()) for m in best])
     total = float(weights.sum())
     if total <= 1e-9:  # nothing predicts better than equal odds: say equal odds
-        return Combination(tuple(best), tuple([1.0 / len(best)] * len(best)), 1e9)
-    return Combination(tuple(best), tuple((weights / total).tolist()), 1.0 / total)
+        equal = (1.0 / len(best),) * len(best)
+        return Combination(tuple(best), equal, 1e9, equal)
+    shares = weights * spread / float((weights * spread).sum())
+    decided = Combination(tuple(best), tuple((weights / total).tolist()), 1.0, tuple(shares.tolist()))
+    scale = fit_scale(decided.logits(oof), y)
+    return replace(decided, temperature=1.0 / max(scale, 1e-9))
 
 
 def cross_fitted_logits(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64], folds: NDArray[np.int64]) -> Logits:
@@ -254,7 +262,11 @@ def choose(
     k = pooled.shape[1]
     recall_kept = balanced_accuracy(y, pooled.argmax(axis=1), k) >= balanced_accuracy(y, simple.argmax(axis=1), k)
     kept = gain.mean > max(gain.se, WORTHWHILE) and recall_kept
-    standings = {m.family: _standing(pool({m: oof[m]}, y).logits(oof), y) for m in _best_of_families(oof, y)}
+    families = _families(oof)
+    standings = {
+        name: _standing(cross_fitted_logits({m: oof[m] for m in members}, y, folds), y)
+        for name, members in families.items()
+    }
     return Choice(pool(oof if kept else plain, y), gain, kept, pooled if kept else simple, standings)
 
 
@@ -264,11 +276,15 @@ def _standing(values: Logits, y: NDArray[np.int64]) -> Standing:
 
 
 def _best_of_families(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> list[MemberSpec]:
-    families: dict[str, list[MemberSpec]] = {}
-    for member in oof:
-        families.setdefault(member.family, []).append(member)
-
     def scaled_loss(member: MemberSpec) -> float:
         return float(row_losses(fit_scale(oof[member], y) * oof[member], y).mean())
 
-    return [min(settings, key=scaled_loss) if len(settings) > 1 else settings[0] for settings in families.values()]
+    families = _families(oof).values()
+    return [min(settings, key=scaled_loss) if len(settings) > 1 else settings[0] for settings in families]
+
+
+def _families(members: Iterable[MemberSpec]) -> dict[str, list[MemberSpec]]:
+    found: dict[str, list[MemberSpec]] = {}
+    for member in members:
+        found.setdefault(member.family, []).append(member)
+    return found

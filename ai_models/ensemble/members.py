@@ -7,6 +7,7 @@ so that each row sums to zero.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-__all__ = ["KINDS", "MemberSpec", "build", "columns_of", "logits", "register_member"]
+from ai_models.core.errors import ConfigError
+
+__all__ = ["KINDS", "MemberSpec", "build", "columns_of", "logits"]
 
 Factory = Callable[[int, Mapping[str, Any]], BaseEstimator]
 
@@ -31,7 +34,7 @@ class MemberSpec:
     Attributes
     ----------
     kind
-        A key of `KINDS`.
+        A key of `KINDS`, or ``module:factory``.
     blocks
         Names of the blocks it sees.
     components
@@ -53,7 +56,7 @@ class MemberSpec:
     @property
     def name(self) -> str:
         """Family and hyper-parameters."""
-        return self.family + "".join(f" {k}={v:g}" for k, v in self.params)
+        return self.family + "".join(f" {k}={v:g}" if isinstance(v, float) else f" {k}={v}" for k, v in self.params)
 
 
 def _logistic(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
@@ -66,12 +69,6 @@ def _svm(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
 
 def _forest(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
     return RandomForestClassifier(
-        n_estimators=200, min_samples_leaf=int(params.get("leaf", 1)), n_jobs=1, random_state=seed
-    )
-
-
-def _extra_trees(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
-    return ExtraTreesClassifier(
         n_estimators=200, min_samples_leaf=int(params.get("leaf", 1)), n_jobs=1, random_state=seed
     )
 
@@ -95,34 +92,45 @@ KINDS: dict[str, Factory] = {
     "logistic": _logistic,
     "svm": _svm,
     "forest": _forest,
-    "extra_trees": _extra_trees,
     "boosting": _boosting,
     "lda": _lda,
 }
 """Kind -> how to build it from (seed, hyper-parameters)."""
 
-_SMALLEST = {"forest": 5e-3, "extra_trees": 5e-3}
-
-
-def register_member(kind: str, factory: Factory) -> None:
-    """Add a kind of your own.
-
-    Parameters
-    ----------
-    kind
-        Its name; an existing one is refused.
-    factory
-        (seed, hyper-parameters) -> scikit-learn classifier with ``predict_proba`` or ``decision_function``. It must
-        be importable where the model is loaded.
-    """
-    if kind in KINDS:
-        raise ValueError(f"member kind '{kind}' exists already: choose another name")
-    KINDS[kind] = factory
+_SMALLEST = {"forest": 5e-3}
 
 
 def build(spec: MemberSpec, seed: int) -> BaseEstimator:
-    """Return the unfitted classifier of a spec."""
-    return KINDS[spec.kind](seed, dict(spec.params))
+    """Return the unfitted classifier of a spec.
+
+    Parameters
+    ----------
+    spec
+        Its kind is a key of `KINDS`, or ``module:factory``: an importable function from (seed, hyper-parameters) to a
+        scikit-learn classifier with ``predict_proba`` or ``decision_function``. Being a name, it works in worker
+        processes too; the class that it returns must be importable where the model is loaded.
+    seed
+        Seed of what the member draws.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such kind.
+    """
+    return _factory(spec.kind)(seed, dict(spec.params))
+
+
+def _factory(kind: str) -> Factory:
+    if kind in KINDS:
+        return KINDS[kind]
+    module, _, name = kind.partition(":")
+    try:
+        found: Factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            [f"member '{kind}' must be one of {', '.join(KINDS)} or an importable module:factory ({error})"]
+        ) from error
+    return found
 
 
 def columns_of(spec: MemberSpec, slices: Mapping[str, slice]) -> NDArray[np.intp]:

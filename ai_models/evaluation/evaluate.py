@@ -82,8 +82,8 @@ class PerformanceAnalyzer:
         foreign_rows = [_foreign_rows(path) for path in ood_dirs]
         model = load_model(folder)
         model.extractor.workers = self.config.workers
-        trained = FeatureConfig.from_dict(model.metadata["features"])
-        model.extractor.config = trained  # with the cache that training filled
+        if "features" in model.metadata:  # with the cache that training filled
+            model.extractor.config = FeatureConfig.from_dict(model.metadata["features"])
         if manifest is not None and not isinstance(manifest, Manifest):
             manifest = Manifest.load(manifest)
         rows = choose_rows(

@@ -17,7 +17,7 @@ import numpy as np
 from ai_models.core.errors import BundleError, DataError, ImageError
 from ai_models.core.images import read_bytes, read_image, walk_images
 from ai_models.core.paths import from_text, require_dir, to_text
-from ai_models.core.predictions import OodVerdict, Predictions
+from ai_models.core.predictions import OodVerdict, Predictions, set_text
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.duplicates import Fingerprint, connected_groups, duplicate_edges, fingerprint
 from ai_models.execution import map_ordered
@@ -179,7 +179,7 @@ def _predictions(rows: Sequence[Mapping[str, str]], classes: Sequence[str]) -> P
     return Predictions(
         tuple(classes),
         np.array([[_number(row[c]) for c in columns] for row in rows], dtype=np.float64).reshape(-1, len(columns)),
-        np.array([[to_text(c) in inside for c in classes] for inside in members], dtype=np.bool_).reshape(
+        np.array([[set_text(c) in inside for c in classes] for inside in members], dtype=np.bool_).reshape(
             -1, len(columns)
         ),
         np.array([_number(row["ood_score"]) for row in rows], dtype=np.float64),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.config import canonical_json
+from ai_models.core.errors import AmuletError
 from ai_models.core.images import RGBImage
 from ai_models.core.settings import FeatureConfig
 from ai_models.features.backbones import Backbone, file_digest, installed_weights, load_backbone
@@ -108,12 +109,21 @@ class CnnExtractor(BaseFeatureExtractor):
 
     def _run(self) -> Callable[[NDArray[np.uint8]], FloatArray]:
         with _LOCK:
-            if self._where() == "cpu":
+            if self._where() == "cpu" or not self._has_weights():
                 model = self.model_bytes()
                 return lambda images: run_onnx(model, images)
             if self._runner is None:
                 self._runner = CudaRunner(copy.deepcopy(with_normalisation(self._backbone())), self.config.batch_size)
             return self._runner
+
+    def _has_weights(self) -> bool:
+        """Whether torch could load the very weights that this block carries as ONNX; a loaded model may be without."""
+        if not self._model:
+            return True
+        try:
+            return self._backbone().digest == self.weights_digest()
+        except AmuletError:
+            return False
 
     def _where(self) -> str:
         if not self._device:

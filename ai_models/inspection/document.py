@@ -69,6 +69,8 @@ def _advice(advice: Advice) -> dict[str, Any]:
 def _groups(scan: Scan) -> dict[str, list[str]]:
     members: dict[str, list[str]] = {}
     for row in scan.manifest.originals():
+        if not row.group:
+            continue
         members.setdefault(row.group, []).append(to_text(row.path))
     return {to_text(name): sorted(paths) for name, paths in sorted(members.items()) if len(paths) > 1}
 

@@ -59,7 +59,8 @@ def _groups(scan: Scan) -> dict[str, list[ImageRecord]]:
     """Return the groups with more than one photograph."""
     members: dict[str, list[ImageRecord]] = defaultdict(list)
     for row in scan.manifest.originals():
-        members[row.group].append(row)
+        if row.group:
+            members[row.group].append(row)
     return {name: rows for name, rows in sorted(members.items()) if len(rows) > 1}
 
 

@@ -141,7 +141,7 @@ def _classes(page: Page, advice: Advice) -> None:
 
 
 def _duplicates(page: Page, scan: Scan) -> None:
-    if scan.config.quick_mode or not scan.config.check_duplicates:
+    if not scan.config.check_duplicates:
         looked = "Only equal files and equal pixels were looked for."
     else:
         looked = "Equal files, equal pixels, and pictures saved again, resized, flipped or turned were looked for."

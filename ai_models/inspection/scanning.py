@@ -97,10 +97,12 @@ def scan(
         )
     rows = _rows(files, known, settings)
     hashes = {f.path: f.probe.sha256 for f in files if f.path in prints}
-    edges = duplicate_edges(hashes, prints, near=settings.check_duplicates and not settings.quick_mode)
+    edges = duplicate_edges(hashes, prints, near=settings.check_duplicates)
     manifest = Manifest(root, tuple(rows))
     user_groups = _user_groups(manifest, known, groups_csv)
     groups = connected_groups(manifest.records, edges, user_groups)
+    if not settings.check_duplicates:  # half a graph must not pass for a whole one
+        groups = {path: user_groups.get(path, "") for path in groups}
     manifest = Manifest(root, tuple(_placed(rows, groups)))
     missing = tuple(sorted(set(known) - {f.path for f in files}))
     return Scan(manifest, tuple(files), tuple(edges), layout, user_groups, missing, settings)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ai_models.classifier import Judge
+from ai_models.ensemble.conformal import groups_needed
+
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult
 
-__all__ = ["model_card"]
+__all__ = ["BASELINES", "model_card"]
+
+BASELINES = ("logistic(cnn)", "lda(cnn)")
+"""The plain classifiers that every vote is told beside."""
 
 
 def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
@@ -54,19 +60,38 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "## What it is made of",
         "",
         f"* Features: {', '.join(model.extractor.block_slices)} (digest `{model.extractor.digest()[:16]}`).",
-        *(f"* {v['weight']:.3f} of the vote: {v['member']}" for v in votes),
+        *(f"* {v['share']:.1%} of the vote: {v['member']}" for v in votes),
+        *_alone(metrics),
         f"* Temperature {metrics['vote']['temperature']:.4g}, fitted last, on out-of-fold logits.",
         "",
         "## Limits",
         "",
         "* It knows only the classes above; another kind of object should come back as `ood`, and some will not.",
-        f"* About {model.judge.alpha:.0%} of ordinary photographs are called `ood`: the stated false-alarm rate.",
+        f"* {_on_false_alarms(model.judge)}",
         "* The figures hold for photographs made like the training ones; another background, camera or light is",
         "  another question, to be measured with `amulet-ai evaluate --test-data-dir`.",
         "* A result is a preliminary assessment that an expert should confirm.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _alone(metrics: dict[str, Any]) -> list[str]:
+    """Return how the plain baselines do on the rows on which the vote was decided."""
+    found = [(f, s) for f, s in metrics["alone"].items() if f in BASELINES]
+    return [
+        f"* Alone, out of fold: {family}, balanced accuracy {s['balanced_accuracy']:.3f}, log-loss {s['nll']:.3f}."
+        for family, s in found or list(metrics["alone"].items())[:1]
+    ]
+
+
+def _on_false_alarms(judge: Judge) -> str:
+    if judge.outliers.n_groups_ < groups_needed(1.0 - judge.alpha):
+        return (
+            f"Nothing is called `ood`: a false-alarm rate of {judge.alpha:.0%} needs "
+            f"{groups_needed(1.0 - judge.alpha)} objects, training had {judge.outliers.n_groups_}."
+        )
+    return f"About {judge.alpha:.0%} of ordinary photographs are called `ood`: the stated false-alarm rate."
 
 
 def _cell(text: str) -> str:

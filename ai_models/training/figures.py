@@ -67,7 +67,7 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         },
         "out_of_fold": {
             "kind": "whole pipelines" if result.nested else "members fitted without the fold",
-            **headline(training.originals(), result.out_of_fold),
+            **_judged(headline(training.originals(), result.out_of_fold), nested=result.nested),
         },
         **{
             {Split.VAL: "validation", Split.TEST: "held_out"}[side]: headline(
@@ -77,8 +77,8 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         },
         "vote": {
             "members": [
-                {"member": m.name, "weight": w}
-                for m, w in zip(choice.combination.members, choice.combination.weights, strict=True)
+                {"member": m.name, "share": s}
+                for m, s in zip(choice.combination.members, choice.combination.shares, strict=True)
             ],
             "temperature": choice.combination.temperature,
             "kept_instead_of_logistic_regression": choice.kept_pool,
@@ -90,6 +90,12 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         "copies_kept": None if gain is None else result.decision.use_copies,
         "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
     }
+
+
+def _judged(figures: dict[str, Any], *, nested: bool) -> dict[str, Any]:
+    """Leave out what only repeats its own definition: references judged by the scores that they are made of."""
+    circular = () if nested else ("set_coverage", "set_size", "verdicts")
+    return {name: value for name, value in figures.items() if name not in circular}
 
 
 def _finite(value: float) -> float | None:

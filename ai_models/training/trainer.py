@@ -13,7 +13,7 @@ import numpy as np
 from ai_models.artifacts import save_bundle
 from ai_models.classifier import HybridClassifier
 from ai_models.core.config import canonical_json
-from ai_models.core.errors import DataError
+from ai_models.core.errors import DataError, SplitRefusedError
 from ai_models.core.logs import get_logger
 from ai_models.core.paths import prepare_output_dir
 from ai_models.core.predictions import Predictions
@@ -106,6 +106,9 @@ class HybridTrainer:
         manifest = self._with_folds(_usable(manifest))
         _refuse_crossing(manifest)
         config = self.config
+        nested = not len(manifest.on(Split.TEST))
+        if nested:
+            _refuse_too_few_for_out_of_fold(manifest)
         extractor = HybridFeatureExtractor(self.features, self.preprocess, seed=config.seed, workers=config.workers)
         start = time.perf_counter()
         raw = extractor.extract_raw(manifest.files, label="extract")
@@ -116,7 +119,6 @@ class HybridTrainer:
         decision = decide(extractor, fitting_raw, rows, config, label="train")
         model = fit_classifier(extractor, fitting_raw, rows, decision, config, metadata=self._metadata(manifest))
         held_out = _score_held_out(model, manifest, raw)
-        nested = not held_out.get(Split.TEST)
         if nested:
             out_of_fold = nested_predictions(extractor, fitting_raw, rows, config, label="fold")
         else:
@@ -125,9 +127,8 @@ class HybridTrainer:
 
     def _with_folds(self, manifest: Manifest) -> Manifest:
         training = manifest.on(Split.TRAIN).originals()
-        present = set(training.folds.tolist())
-        asked = self.config.cv_folds
-        if -1 not in present and len(present) >= 2 and asked in (0, len(present)) and not self.config.quick_mode:
+        free = not self.config.cv_folds and not self.config.quick_mode
+        if _complete(training) and (free or len(set(training.folds.tolist())) == self.config.folds):
             return manifest
         folds = assign_folds(training.labels, training.groups, self.config.folds, seed=self.config.seed)
         of = dict(zip((r.path for r in training), folds.tolist(), strict=True))
@@ -205,6 +206,28 @@ def _usable(manifest: Manifest) -> Manifest:
             f"class '{strange[0]}' has held-out rows but no training rows: move some of its images to training"
         )
     return kept
+
+
+def _complete(training: Manifest) -> bool:
+    """Return whether the rows have folds, at least two, each with every class."""
+    folds = set(training.folds.tolist())
+    cells = set(zip(training.folds.tolist(), training.labels.tolist(), strict=True))
+    return -1 not in folds and len(folds) >= 2 and len(cells) == len(folds) * len(training.classes)
+
+
+def _refuse_too_few_for_out_of_fold(manifest: Manifest) -> None:
+    """Refuse, before anything is computed, figures out of fold where a fold leaves a class with a single object."""
+    training = manifest.on(Split.TRAIN).originals()
+    labels, groups = training.labels, training.groups
+    for fold in set(training.folds.tolist()):
+        left = training.folds != fold
+        for label in training.classes:
+            n = len(set(groups[left & (labels == label)].tolist()))
+            if n < 2:
+                raise SplitRefusedError(
+                    f"without a test side every figure is out of fold, and fold {fold} leaves class '{label}' with "
+                    f"{n} object: photograph more of it, take more --cv-folds, or hold out a --test-size"
+                )
 
 
 def _refuse_crossing(manifest: Manifest) -> None:

@@ -61,16 +61,15 @@ def test_the_examples_run(photographs, tmp_path, monkeypatch, capsys):
     (tmp_path / "photographs").symlink_to(photographs)
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "predictions.csv").write_bytes(_predictions_csv())
-    from ai_models.ensemble import members
+    monkeypatch.syspath_prepend(tmp_path)
     from ai_models.features import registry
 
-    monkeypatch.setattr(members, "KINDS", dict(members.KINDS))
     monkeypatch.setattr(registry, "_BLOCKS", dict(registry._BLOCKS))
     space = {"__name__": "my_blocks"}
     for code in re.findall(r"^```python\n(.*?)^```$", _page("extending.md"), re.MULTILINE | re.DOTALL):
         exec(compile(code, "extending.md", "exec"), space)
     printed = capsys.readouterr().out
-    assert "nearest(hog)" in printed
+    assert "my_members:nearest(hog)" in printed
     assert "of the vote" in printed
     # three objects: one right, one asked for (0.2), one wrong (1)
     assert "cost 0.400 [0.000, 1.000]" in printed

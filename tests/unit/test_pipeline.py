@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import ai_models.augmentation
 import ai_models.evaluation
@@ -121,8 +123,30 @@ def test_rows_need_a_source():
 
 def test_groups_of_the_user_rename_those_of_a_manifest(tmp_path: Path):
     for name in ("1", "2", "3"):
-        (tmp_path / f"{name}.png").write_bytes(b"")
+        pixels = np.random.default_rng(int(name)).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     (tmp_path / "rows.csv").write_text("path,label,group\n1.png,a,x\n2.png,a,x\n3.png,b,y\n", encoding="utf-8")
     (tmp_path / "groups.csv").write_text("file,group\n2.png,mine\n", encoding="utf-8")
     rows = prepare_manifest(None, manifest_csv=tmp_path / "rows.csv", groups_csv=tmp_path / "groups.csv")
     assert [r.group for r in rows] == ["mine", "mine", "y"]
+
+
+def test_copies_in_a_handed_manifest_are_joined_whatever_its_groups_say(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    for name in ("1", "2", "3"):
+        Image.fromarray(pixels[:, ::-1] if name == "3" else pixels).save(tmp_path / f"{name}.png")
+    (tmp_path / "rows.csv").write_text("path,label,group\n1.png,a,x\n2.png,a,y\n3.png,a,y\n", encoding="utf-8")
+    (tmp_path / "groups.csv").write_text("file,group\n1.png,one\n2.png,two\n", encoding="utf-8")
+    for csv in (None, tmp_path / "groups.csv"):
+        rows = prepare_manifest(None, manifest_csv=tmp_path / "rows.csv", groups_csv=csv)
+        assert len({r.group for r in rows}) == 1
+
+
+def test_groups_of_the_user_never_split_those_of_a_manifest(tmp_path: Path):
+    for name in ("1", "2", "3"):
+        drawn = np.random.default_rng(int(name)).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(drawn).save(tmp_path / f"{name}.png")
+    (tmp_path / "rows.csv").write_text("path,label,group\n1.png,a,x\n2.png,a,x\n3.png,a,x\n", encoding="utf-8")
+    (tmp_path / "groups.csv").write_text("file,group\n1.png,one\n2.png,two\n", encoding="utf-8")
+    rows = prepare_manifest(None, manifest_csv=tmp_path / "rows.csv", groups_csv=tmp_path / "groups.csv")
+    assert len({r.group for r in rows}) == 1

@@ -66,7 +66,7 @@ def test_the_level_comes_from_the_environment(package_logger: logging.Logger, mo
     logs.configure()
     logs.configure()
     assert package_logger.level == logging.ERROR
-    assert len(package_logger.handlers) == 1
+    assert [handler.name for handler in package_logger.handlers].count("amulet-ai") == 1
     logs.configure(verbose=True)
     assert logs.get_logger("ai_models.core").getEffectiveLevel() == logging.DEBUG
     monkeypatch.setenv("LOG_LEVEL", "loud")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ai_models.core.errors import ImageError
+from ai_models.core.errors import DataError
 from ai_models.core.records import ImageRecord, Manifest
 from ai_models.duplicates import find_duplicates
 
@@ -45,5 +45,5 @@ def test_workers_change_nothing(folder):
 
 def test_an_unreadable_row_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(ImageError):
+    with pytest.raises(DataError, match=r"a\.png.*cannot be read"):
         find_duplicates(Manifest(tmp_path, (ImageRecord("a.png"),)))

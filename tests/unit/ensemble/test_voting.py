@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
+from ai_models.core.errors import ConfigError
 from ai_models.ensemble.combination import Combination, softmax
-from ai_models.ensemble.members import KINDS, MemberSpec, build, columns_of, logits, register_member
+from ai_models.ensemble.members import KINDS, MemberSpec, build, columns_of, logits
 from ai_models.ensemble.voting import VotingEnsemble
 
 SLICES = {"cnn": slice(0, 6), "hog": slice(6, 10)}
@@ -71,11 +78,15 @@ def test_a_member_that_missed_a_class_is_refused() -> None:
         logits(model, Z, "logistic", 3)
 
 
-def test_own_kinds_can_be_registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ai_models.ensemble.members.KINDS", dict(KINDS))
-    from ai_models.ensemble import members
+def nearest(seed: int, params: Mapping[str, Any]) -> KNeighborsClassifier:
+    return KNeighborsClassifier(3)
 
-    members.register_member("nearest", lambda seed, params: LogisticRegression())
-    assert isinstance(members.build(MemberSpec("nearest", ("cnn",)), 0), LogisticRegression)
-    with pytest.raises(ValueError, match="exists already"):
-        register_member("svm", lambda seed, params: LogisticRegression())
+
+def test_members_of_ones_own_are_named_by_module_and_factory(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("somebodys_members")
+    module.nearest = nearest  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "somebodys_members", module)
+    assert isinstance(build(MemberSpec("somebodys_members:nearest", ("cnn",)), 0), KNeighborsClassifier)
+    for kind in ("forrest", "somebodys_members:farthest", "no_such_module_:x"):
+        with pytest.raises(ConfigError, match="one of logistic"):
+            build(MemberSpec(kind, ("cnn",)), 0)

@@ -138,6 +138,7 @@ def test_entry_points_offer_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
             EntryPoint("wrong", "ai_models.features.hog:hog", registry.ENTRY_POINT_GROUP),
         ]
     )
+    monkeypatch.setattr(registry, "_BLOCKS", {})
     monkeypatch.setattr(registry, "entry_points", lambda group: offered.select(group=group))
     assert registered("offered") is HogExtractor
     with pytest.raises(ConfigError, match="must be a BaseFeatureExtractor"):

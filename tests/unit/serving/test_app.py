@@ -124,16 +124,6 @@ def test_the_event_loop_answers_while_images_are_judged(tiny_model, photograph, 
     _talk(app, talk)
 
 
-def test_what_is_sent_is_not_kept(tiny_model, tmp_path, monkeypatch, model):
-    monkeypatch.chdir(tmp_path)
-    config = dataclasses.replace(model.extractor.config, cache_features=True, cache_dir=str(tmp_path / "cache"))
-    monkeypatch.setattr(model.extractor, "config", config)
-    monkeypatch.setattr(model.extractor, "workers", 0)
-    assert Predictor(model, "v", ServiceSettings()).version == "v"
-    assert model.extractor.config.cache_features is False
-    assert list(tmp_path.iterdir()) == []
-
-
 def _respond(prediction: Prediction, threshold: float = 0.5) -> dict[str, Any]:
     return respond(prediction, threshold=threshold, with_probabilities=True, version="v", started=0.0).model_dump()
 

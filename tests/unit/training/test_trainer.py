@@ -29,7 +29,7 @@ def test_metrics_are_those_of_the_predictions(tiny_model: Path, split_textures: 
     assert metrics["held_out"]["accuracy"] == pytest.approx(float((predicted == test.labels).mean()))
     assert metrics["held_out"]["images"] == len(test)
     assert metrics["training"]["images"] == len(split_textures.on(Split.TRAIN))
-    assert sum(m["weight"] for m in metrics["vote"]["members"]) == pytest.approx(1.0)
+    assert sum(m["share"] for m in metrics["vote"]["members"]) == pytest.approx(1.0)
     assert {f for f in metrics["alone"] if f.startswith(("logistic", "lda"))}, "the plain baselines are printed"
 
 
