@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from ai_models.ensemble.members import MemberSpec
+
+T = TypeVar("T")
 
 __all__ = ["baseline_specs", "candidate_specs"]
 
 _TOGETHER = (("lbp", "colour"),)
 """Blocks that are too small to stand alone and share a view."""
-_SVM_COMPONENTS, _FOREST_COMPONENTS, _BOOSTING_COMPONENTS = 64, 32, 16
+_WITH_EMBEDDING = ("hog", "sift")
+"""Blocks that each share a view with the embedding."""
+_COMPONENTS = (128, 128, 32, 16)
+"""Leading components a block that SVM, LDA, forest and boosting see."""
 
 
 def candidate_specs(
@@ -29,7 +35,7 @@ def candidate_specs(
     custom
         Members of your own, as ``module:factory`` (see `ai_models.ensemble.members.build`).
     """
-    svm, forest, boosting = (n if reduced else 0 for n in (_SVM_COMPONENTS, _FOREST_COMPONENTS, _BOOSTING_COMPONENTS))
+    svm, lda, forest, boosting = (n if reduced else 0 for n in _COMPONENTS)
     names = tuple(blocks)
     views = list(_views(names))
     whole = views[-1]
@@ -37,7 +43,7 @@ def candidate_specs(
     for view in views:
         specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 30.0, 300.0), quick)]
         specs += [MemberSpec("svm", view, svm, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
-        specs.append(MemberSpec("lda", view))
+        specs += [MemberSpec("lda", view, n) for n in _halved((lda, 0) if reduced else (0,), quick)]
     specs += [MemberSpec("forest", v, forest) for v in views if v == whole or v in _TOGETHER]
     specs.append(MemberSpec("boosting", whole, boosting))
     specs += [MemberSpec(kind, view) for kind in custom for view in dict.fromkeys((views[0], whole))]
@@ -58,11 +64,12 @@ def _views(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for view in [*((n,) for n in names if n not in taken), *joined]:
         seen.append(view)
         yield view
-    if {"cnn", "sift"} < set(names):
-        yield ("cnn", "sift")
+    for other in _WITH_EMBEDDING:
+        if {"cnn", other} < set(names):
+            yield ("cnn", other)
     if names not in seen:
         yield names
 
 
-def _halved(values: tuple[float, ...], quick: bool) -> tuple[float, ...]:
+def _halved(values: tuple[T, ...], quick: bool) -> tuple[T, ...]:
     return values[:1] if quick else values

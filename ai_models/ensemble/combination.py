@@ -40,7 +40,7 @@ RIDGE = 0.01
 """Strength of the pull of the weights (in units of each member's own spread) towards their mean."""
 WORTHWHILE = 0.005
 """Gain in log-loss below which more than one member is not worth its time."""
-NEGLIGIBLE = 0.02
+NEGLIGIBLE = 0.05
 """Share of the total weight below which a member is not worth its time."""
 
 
