@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from ai_models.ensemble.members import MemberSpec
 
-T = TypeVar("T")
-
 __all__ = ["baseline_specs", "candidate_specs"]
+
+T = TypeVar("T")
 
 _TOGETHER = (("lbp", "colour"),)
 """Blocks that are too small to stand alone and share a view."""

@@ -55,8 +55,9 @@ class MemberSpec:
 
     @property
     def name(self) -> str:
-        """Family and hyper-parameters."""
-        return self.family + "".join(f" {k}={v:g}" if isinstance(v, float) else f" {k}={v}" for k, v in self.params)
+        """Family, components and hyper-parameters."""
+        seen = f" components={self.components}" if self.components else ""
+        return self.family + seen + "".join(f" {k}={v:g}" if isinstance(v, float) else f" {k}={v}" for k, v in self.params)
 
 
 def _logistic(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
