@@ -56,8 +56,8 @@ class MemberSpec:
     @property
     def name(self) -> str:
         """Family, components and hyper-parameters."""
-        seen = f" components={self.components}" if self.components else ""
-        return self.family + seen + "".join(f" {k}={v:g}" if isinstance(v, float) else f" {k}={v}" for k, v in self.params)
+        told = {"components": self.components, **dict(self.params)} if self.components else dict(self.params)
+        return self.family + "".join(f" {k}={v:g}" if isinstance(v, float) else f" {k}={v}" for k, v in told.items())
 
 
 def _logistic(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
