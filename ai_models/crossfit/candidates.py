@@ -17,6 +17,8 @@ _WITH_EMBEDDING = ("hog", "sift")
 """Blocks that each share a view with the embedding."""
 _COMPONENTS = (128, 128, 32, 16)
 """Leading components a block that SVM, LDA, forest and boosting see."""
+_MANY = 256
+"""Leading components a block where several blocks together would be more columns than pay."""
 
 
 def candidate_specs(
@@ -41,9 +43,10 @@ def candidate_specs(
     whole = views[-1]
     specs: list[MemberSpec] = []
     for view in views:
-        specs += [MemberSpec("logistic", view, 0, (("C", c),)) for c in _halved((100.0, 30.0, 300.0), quick)]
+        linear = _MANY if reduced and len(view) > 2 else 0
+        specs += [MemberSpec("logistic", view, linear, (("C", c),)) for c in _halved((100.0, 30.0, 300.0), quick)]
         specs += [MemberSpec("svm", view, svm, (("C", c),)) for c in _halved((10.0, 1.0), quick)]
-        specs += [MemberSpec("lda", view, n) for n in _halved((lda, 0) if reduced else (0,), quick)]
+        specs += [MemberSpec("lda", view, n) for n in _halved((lda, _MANY) if reduced else (0,), quick)]
     specs += [MemberSpec("forest", v, forest) for v in views if v == whole or v in _TOGETHER]
     specs.append(MemberSpec("boosting", whole, boosting))
     specs += [MemberSpec(kind, view) for kind in custom for view in dict.fromkeys((views[0], whole))]

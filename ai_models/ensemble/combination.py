@@ -1,11 +1,11 @@
 """Which members vote, with what weights and temperature: decided on out-of-fold logits alone.
 
-The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature.
-Weights are non-negative and fitted to the out-of-fold log-loss (Genest & Zidek 1986); a small ridge pulls them towards
-each other, since a few dozen photographs cannot tell members apart that agree. The temperature is fitted last, to the
-pooled out-of-fold logits (Guo et al. 2017). The pool is kept only where its
-log-loss beats the plain baseline's by more than one standard error of the paired difference over objects, and where
-it does not buy that with the recall of small classes.
+The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature
+(Genest & Zidek 1986). Weights are non-negative and fitted to the out-of-fold log-loss, each class counting the same, so
+that rare classes have a say in who votes; a small ridge pulls the weights towards each other, since a few dozen
+photographs cannot tell members apart that agree. The temperature is fitted last, to the pooled out-of-fold logits, each
+row counting the same (Guo et al. 2017). The pool is kept only where its log-loss beats the plain baseline's by more than
+one standard error of the paired difference over objects, and where it does not buy that with the recall of small classes.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def row_losses(logits: Logits, y: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def fit_weights(stack: Logits, y: NDArray[np.int64], *, ridge: float = RIDGE) -> NDArray[np.float64]:
-    """Return the non-negative weights that minimise the log-loss of the weighted sum of logits.
+    """Return the non-negative weights that minimise the class-balanced log-loss of the weighted sum of logits.
 
     Parameters
     ----------
@@ -144,18 +144,20 @@ def fit_weights(stack: Logits, y: NDArray[np.int64], *, ridge: float = RIDGE) ->
     Returns
     -------
     numpy.ndarray
-        float64 (members,); not normalised, so the scale is fitted too. The problem is convex.
+        float64 (members,); not normalised. The problem is convex.
     """
-    m, n, k = stack.shape
+    m, _, k = stack.shape
     spread = np.maximum(np.sqrt((stack**2).mean(axis=(1, 2))), 1e-9)
     scaled = stack / spread[:, None, None]
     target = _targets(y, k)
+    row_weights = (1.0 / np.bincount(y, minlength=k)[y] / len(np.unique(y)))[:, None]
 
     def objective(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         pooled = np.tensordot(w, scaled, 1)
         away = w - w.mean()
-        gradient = np.tensordot(scaled, (softmax(pooled) - target) / n, ([1, 2], [0, 1]))
-        loss = row_losses(pooled, y).mean() + ((np.eye(k)[y] - target) * pooled).sum() / n
+        gradient = np.tensordot(scaled, (softmax(pooled) - target) * row_weights, ([1, 2], [0, 1]))
+        losses = row_losses(pooled, y) + ((np.eye(k)[y] - target) * pooled).sum(axis=1)
+        loss = (losses[:, None] * row_weights).sum()
         return float(loss + ridge * (away**2).sum()), gradient + 2 * ridge * away
 
     start = np.full(m, 1.0 / m)

@@ -41,7 +41,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     its largest loading is positive, hence equal input gives equal bytes.
     """
 
-    def __init__(self, blocks: Mapping[str, slice], max_components: int = 256, variance: float = 0.999) -> None:
+    def __init__(self, blocks: Mapping[str, slice], max_components: int = 256, variance: float = 1.0) -> None:
         self.blocks = blocks
         self.max_components = max_components
         self.variance = variance

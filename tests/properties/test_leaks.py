@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from ai_models.augmentation import augment_manifest
 from ai_models.core.records import ImageRecord, Manifest, Split
-from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingConfig
+from ai_models.core.settings import AugmentationConfig, FeatureConfig, InspectionConfig, TrainingConfig
 from ai_models.crossfit.fitting import nested_predictions
 from ai_models.crossfit.rows import FittingRows
 from ai_models.features.hybrid import HybridFeatureExtractor
 from ai_models.folds import assign_folds
 from ai_models.inspection import scan
-from ai_models.metrics import accuracy, clopper_pearson
+from ai_models.metrics import accuracy, clopper_pearson, grouped_share
 from ai_models.splitting import split_for_training
+from ai_models.training import HybridTrainer
 
 CONFIG = TrainingConfig(quick_mode=True, workers=1)
 
@@ -51,15 +53,27 @@ def test_pure_noise_scores_at_chance(tmp_path: Path, classical_features: Feature
 
 
 @pytest.mark.slow
-def test_shuffled_labels_score_at_chance(texture_folder: Path, classical_features: FeatureConfig) -> None:
-    manifest = scan(texture_folder, InspectionConfig(quick_mode=True, workers=1)).manifest
-    labels = np.random.default_rng(0).permutation(manifest.labels)
-    shuffled = replace(manifest, records=tuple(replace(r, label=str(c)) for r, c in zip(manifest, labels, strict=True)))
-    rows, predicted = _nested_hits(shuffled, classical_features)
-    counts = np.bincount(rows.y)
-    # guessing the largest class is the best that chance can do on unbalanced classes
-    interval = clopper_pearson(int((predicted == rows.y).sum()), len(rows), 0.999)
-    assert interval.low <= counts.max() / counts.sum()
+def test_noise_with_copies_scores_at_chance_through_every_stage(
+    tmp_path: Path, classical_features: FeatureConfig
+) -> None:
+    """Every object is there thrice, mirrored and turned too: one that crossed would be recognised, not guessed."""
+    for label in ("a", "b", "c"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for i in range(16 - 2 * "abc".index(label)):
+            pixels = np.random.default_rng([7, ord(label), i]).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            for name, turned in (("", pixels), ("m", pixels[:, ::-1]), ("t", np.rot90(pixels))):
+                Image.fromarray(np.ascontiguousarray(turned)).save(tmp_path / "data" / label / f"{i}{name}.png")
+    manifest = scan(tmp_path / "data", InspectionConfig(quick_mode=True, workers=1)).manifest
+    assert len(set(manifest.groups.tolist())) == 42
+    split = split_for_training(manifest, test_size=0.3, folds=3, seed=0)
+    grown = augment_manifest(split, tmp_path / "grown", AugmentationConfig(workers=1, quality_threshold=0))
+    assert grown.copies()
+    result = HybridTrainer(CONFIG, classical_features).fit(grown)
+    judged = ((Split.TRAIN, result.out_of_fold), (Split.TEST, result.held_out[Split.TEST]))
+    for side, predictions in judged:
+        rows = grown.on(side).originals()
+        right = grouped_share(np.array(predictions.predicted) == rows.labels, rows.groups, 0.999)
+        assert right.low <= 16 / 42, side
 
 
 def _plant(folder: Path, label: str, name: str) -> None:
