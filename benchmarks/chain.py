@@ -41,8 +41,8 @@ def main() -> None:
             found: dict[str, Any] = json.loads((folder / name / "metrics.json").read_text(encoding="utf-8"))
             held_out, training = found["held_out"], found["training"]
             print(
-                f"{name:<6} {training['images']} photographs, {training['copies']} copies, {held_out['images']} held out: "
-                f"balanced accuracy {held_out['balanced_accuracy']:.3f}, log loss {held_out['nll']:.3f}"
+                f"{name:<6} {training['images']} photographs, {training['copies']} copies, "
+                f"{held_out['images']} held out: balanced accuracy {held_out['balanced_accuracy']:.3f}, log loss {held_out['nll']:.3f}"
             )
 
 

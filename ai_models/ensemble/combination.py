@@ -1,11 +1,12 @@
 """Which members vote, with what weights and temperature: decided on out-of-fold logits alone.
 
 The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature
-(Genest & Zidek 1986). Weights are non-negative and fitted to the out-of-fold log-loss, each class counting the same, so
-that rare classes have a say in who votes; a small ridge pulls the weights towards each other, since a few dozen
-photographs cannot tell members apart that agree. The temperature is fitted last, to the pooled out-of-fold logits, each
-row counting the same (Guo et al. 2017). The pool is kept only where its log-loss beats the plain baseline's by more than
-one standard error of the paired difference over objects, and where it does not buy that with the recall of small classes.
+(Genest & Zidek 1986). Weights are non-negative and fitted to the out-of-fold log-loss, each class counting the same,
+so that rare classes have a say in who votes; a small ridge pulls the weights towards each other, since a few dozen
+photographs cannot tell members apart that agree. The temperature is fitted last, to the pooled out-of-fold logits,
+each row counting the same (Guo et al. 2017). The pool is kept only where its log-loss beats the plain baseline's by
+more than one standard error of the paired difference over objects, and where it does not buy that with the recall of
+small classes.
 """
 
 from __future__ import annotations
