@@ -40,10 +40,9 @@ def main() -> None:
         for name in ("chain", "run"):
             found: dict[str, Any] = json.loads((folder / name / "metrics.json").read_text(encoding="utf-8"))
             held_out, training = found["held_out"], found["training"]
-            print(
-                f"{name:<6} {training['images']} photographs, {training['copies']} copies, "
-                f"{held_out['images']} held out: balanced accuracy {held_out['balanced_accuracy']:.3f}, log loss {held_out['nll']:.3f}"
-            )
+            rows = f"{training['images']} photographs, {training['copies']} copies, {held_out['images']} held out"
+            figures = f"balanced accuracy {held_out['balanced_accuracy']:.3f}, log loss {held_out['nll']:.3f}"
+            print(f"{name:<6} {rows}: {figures}")
 
 
 def _unbalanced(source: Path, target: Path, keep: float) -> None:
