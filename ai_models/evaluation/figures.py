@@ -179,7 +179,15 @@ def _widened(
         "f1_macro": square_and_add(f1),
         "f1_weighted": square_and_add([f1[c] for c in there], (support[there] / support.sum()).tolist()),
     }
-    return {name: value.hull(exact[name]) if name in exact else value for name, value in scalars.items()}
+    widened = {name: value.hull(exact[name]) if name in exact else value for name, value in scalars.items()}
+    widened["ece"] = _ece_widened(scalars["ece"], float(rows.p.max(axis=1).mean()), exact["accuracy"])
+    return widened
+
+
+def _ece_widened(drawn: Interval, confidence: float, accuracy: Interval) -> Interval:
+    """Reach up to what the exact interval of the accuracy leaves open: the ECE is at least |confidence - accuracy|."""
+    possible = max(abs(confidence - accuracy.low), abs(confidence - accuracy.high))
+    return Interval(drawn.estimate, drawn.low, max(drawn.high, possible), drawn.level)
 
 
 def _difference(a: Interval, b: Interval) -> Interval:

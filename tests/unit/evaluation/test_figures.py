@@ -119,3 +119,9 @@ def test_among_spreads_and_leaves_the_rest_unreadable():
     assert spread.readable.tolist() == [True, False, False, True]
     np.testing.assert_array_equal(spread.probabilities[[3, 0]], known.probabilities)
     np.testing.assert_array_equal(np.isnan(spread.ood_scores), [False, True, True, False])
+
+
+def test_fifteen_right_answers_do_not_prove_calibration():
+    found = figures(np.zeros(15, int), predictions(np.tile([0.999, 0.001], (15, 1))), np.arange(15).astype(str), CONFIG)
+    # 15 of 15 leave an accuracy of .782 open (Clopper-Pearson), hence an ECE of .999 - .782
+    assert found["ece"]["high"] == pytest.approx(0.999 - 0.7820, abs=1e-3)
