@@ -111,7 +111,10 @@ def run(
     found = inspect_dataset(data_dir, output / "inspection", look, groups_csv=groups_csv, overwrite=overwrite)
 
     tell("2/6 split     sides and folds, objects whole")
-    split = split_for_training(found.manifest, test_size=training.test_size, folds=training.folds, seed=training.seed)
+    rows = found.manifest
+    if not look.check_duplicates:  # what the inspector left out, the split cannot do without
+        rows = prepare_manifest(data_dir, manifest_csv=found.manifest_path, groups_csv=groups_csv, workers=look.workers)
+    split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
 
     tell("3/6 augment   copies of training photographs until the classes are balanced")
     copying = augmentation or AugmentationConfig(seed=training.seed, workers=training.workers)

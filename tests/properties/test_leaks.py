@@ -19,6 +19,7 @@ from ai_models.features.hybrid import HybridFeatureExtractor
 from ai_models.folds import assign_folds
 from ai_models.inspection import scan
 from ai_models.metrics import accuracy, clopper_pearson, grouped_share
+from ai_models.pipeline import run
 from ai_models.splitting import split_for_training
 from ai_models.training import HybridTrainer
 
@@ -130,3 +131,23 @@ def test_figures_do_not_move_when_copies_are_planted(
         figures.append(accuracy(rows.y[original], predicted[original]))
         assert _at_chance(int((predicted == rows.y)[original].sum()), int(original.sum()), 2)
     assert abs(figures[0] - figures[1]) <= 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check_duplicates", [True, False])
+def test_planted_copies_stay_together_through_run(
+    planted: Path, classical_features: FeatureConfig, tmp_path: Path, check_duplicates: bool
+) -> None:
+    result = run(
+        planted,
+        tmp_path / "model",
+        inspection=InspectionConfig(quick_mode=True, check_duplicates=check_duplicates, workers=1),
+        features=classical_features,
+        training=CONFIG.replace(test_size=0.25),
+    )
+    placed = Manifest.load(result.model_dir / "manifest.csv", root=result.model_dir / "data").originals()
+    sides: dict[str, set[tuple[Split, int]]] = {}
+    for row in placed:
+        sides.setdefault(_object_of(row), set()).add((row.split, row.fold))
+    assert len(placed) == 48
+    assert all(len(where) == 1 for where in sides.values())
