@@ -21,7 +21,6 @@ import numpy as np
 import psutil
 from PIL import Image
 from skimage import data as bundled
-from skimage.color import gray2rgb
 
 PICTURES = ("brick", "grass", "gravel", "astronaut", "coffee", "rocket")
 SIDE = 224
@@ -51,7 +50,7 @@ def main() -> None:
 
 def _patches(folder: Path, n: int) -> None:
     rng = np.random.default_rng(0)
-    pictures = [np.asarray(gray2rgb(getattr(bundled, name)()))[..., :3] for name in PICTURES]
+    pictures = [np.asarray(Image.fromarray(getattr(bundled, name)()).convert("RGB")) for name in PICTURES]
     for i in range(n):
         picture = pictures[i % len(pictures)]
         side = int(rng.integers(120, 240))

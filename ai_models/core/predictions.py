@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.paths import to_text
+from ai_models.core.tables import csv_bytes
 
 __all__ = ["OodVerdict", "Prediction", "Predictions", "set_text"]
 
@@ -191,26 +190,16 @@ class Predictions:
         more = dict(extra or {})
         if any(len(column) != len(self) for column in (paths, *more.values())):
             raise ValueError(f"paths and extra columns must have {len(self)} values, one for each prediction")
-        stream = io.StringIO(newline="")
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(
-            ["path", *more, "predicted_class", "confidence", *(f"p_{to_text(c)}" for c in self.classes)]
-            + ["prediction_set", "ood_score", "ood_p_value", "verdict"]
-        )
+        header = ["path", *more, "predicted_class", "confidence", *(f"p_{to_text(c)}" for c in self.classes)]
+        rows: list[list[str]] = [[*header, "prediction_set", "ood_score", "ood_p_value", "verdict"]]
         predicted, confidence = self.predicted, self.confidence
         for i, path in enumerate(paths):
             members = [set_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
-            writer.writerow(
-                [
-                    to_text(path),
-                    *(to_text(values[i]) for values in more.values()),
-                    to_text(predicted[i]),
-                    _number(confidence[i]),
-                ]
-                + [_number(p) for p in self.probabilities[i]]
-                + ["|".join(members), _number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
-            )
-        return stream.getvalue().encode("utf-8")
+            own = [to_text(values[i]) for values in more.values()]
+            said = [to_text(predicted[i]), _number(confidence[i]), *(_number(p) for p in self.probabilities[i])]
+            judged = [_number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
+            rows.append([to_text(path), *own, *said, "|".join(members), *judged])
+        return csv_bytes(rows)
 
 
 def set_text(label: str) -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ai_models.core.errors import DataError
 from ai_models.core.optional import require
 from ai_models.core.paths import from_text, to_text, write_bytes
+from ai_models.core.tables import csv_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,11 +202,7 @@ class Manifest:
 
     def to_csv(self) -> bytes:
         """Return the manifest as the bytes of a UTF-8 CSV, equal for equal rows."""
-        stream = io.StringIO(newline="")
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*COLUMNS, *self._extras()])
-        writer.writerows(self._rows())
-        return stream.getvalue().encode("utf-8", "backslashreplace")
+        return csv_bytes([[*COLUMNS, *self._extras()], *self._rows()])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to ``.csv`` or ``.parquet``, atomically."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,10 @@ from ai_models.metrics.paired import PairedDifference, paired_difference
 
 __all__ = ["MAX_COMPONENTS", "Decision", "decide", "fit_classifier", "nested_predictions"]
 
-MAX_COMPONENTS = 1024
+MAX_COMPONENTS = 256
 """Most principal components a block."""
+MAX_COMPONENTS_OF_EMBEDDING = 1024
+"""Of the embedding more, since the plain baseline is to see nearly all of it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def decide(
     def scored(use_copies: bool, text: str) -> tuple[Choice, OutOfFold]:
         oof = cross_fit(
             extractor, raw, rows, specs,
-            max_components=MAX_COMPONENTS if config.use_dimensionality_reduction else 0,
+            max_components=_most_components(raw.blocks, config),
             seed=config.seed, workers=config.workers, use_copies=use_copies, label=text if label else "",
         )  # fmt: skip
         with single_threaded_libraries():
@@ -130,7 +132,7 @@ def fit_classifier(
         fitted = copy.copy(extractor).fit_raw(raw.take(photographs))
         X = fitted.encode(raw.take(fitting))
         blocks = fitted.block_slices
-        scaler = BlockScaler(blocks, MAX_COMPONENTS if config.use_dimensionality_reduction else 0).fit(X)
+        scaler = BlockScaler(blocks, _most_components(blocks, config)).fit(X)
         ensemble = VotingEnsemble(decision.choice.combination, scaler.slices_, config.seed)
         ensemble.fit(scaler.transform(X), rows.y[fitting])
         known = fitted.encode(raw.take(photographs)) if decision.use_copies else X
@@ -181,6 +183,12 @@ def nested_predictions(
         model = fit_classifier(extractor, inside_raw, inner, decision, config)
         parts.append((scored, model.judge_features(model.extractor.encode(raw.take(scored)))))
     return _in_order(parts, photographs)
+
+
+def _most_components(blocks: Iterable[str], config: TrainingConfig) -> dict[str, int]:
+    if not config.use_dimensionality_reduction:
+        return dict.fromkeys(blocks, 0)
+    return {name: MAX_COMPONENTS_OF_EMBEDDING if name == "cnn" else MAX_COMPONENTS for name in blocks}
 
 
 def _judge(decision: Decision, y: NDArray[np.int64], groups: NDArray[np.str_], config: TrainingConfig) -> Judge:

@@ -47,7 +47,7 @@ class _Task:
     rows: FittingRows
     specs: tuple[MemberSpec, ...]
     fold: int
-    max_components: int
+    max_components: int | Mapping[str, int]
     seed: int
     use_copies: bool
 
@@ -58,7 +58,7 @@ def cross_fit(
     rows: FittingRows,
     specs: Sequence[MemberSpec],
     *,
-    max_components: int,
+    max_components: int | Mapping[str, int],
     seed: int,
     workers: int,
     use_copies: bool = True,
@@ -77,7 +77,7 @@ def cross_fit(
     specs
         The candidates.
     max_components
-        Principal components a block; 0 for none.
+        Principal components a block, one number for all or one each; 0 for none.
     seed, workers
         Seed of every choice; processes.
     use_copies

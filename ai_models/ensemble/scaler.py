@@ -26,7 +26,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     blocks
         Block name -> columns of X. Blocks may not overlap; columns outside of them are dropped.
     max_components
-        Most components kept for a block; 0 keeps the unit vectors as they are.
+        Most components kept for a block, one number for all or one each; 0 keeps the unit vectors as they are.
     variance
         Share of a block's variance in (0, 1] at which components stop earlier.
 
@@ -41,7 +41,9 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     its largest loading is positive, hence equal input gives equal bytes.
     """
 
-    def __init__(self, blocks: Mapping[str, slice], max_components: int = 256, variance: float = 1.0) -> None:
+    def __init__(
+        self, blocks: Mapping[str, slice], max_components: int | Mapping[str, int] = 256, variance: float = 1.0
+    ) -> None:
         self.blocks = blocks
         self.max_components = max_components
         self.variance = variance
@@ -66,8 +68,9 @@ class BlockScaler(TransformerMixin, BaseEstimator):
             unit = _unit_rows(X[:, columns])
             self.mean_[name] = unit.mean(axis=0)
             width = unit.shape[1]
-            if self.max_components:
-                self.components_[name] = _components(unit - self.mean_[name], self.max_components, self.variance)
+            most = self.max_components if isinstance(self.max_components, int) else self.max_components[name]
+            if most:
+                self.components_[name] = _components(unit - self.mean_[name], most, self.variance)
                 width = len(self.components_[name])
             self.slices_[name] = slice(start, start + width)
             start += width
@@ -82,7 +85,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
             raise ValueError(f"X must have the {self.n_features_in_} columns of fitting, got {X.shape[1]}")
         out = np.empty((len(X), self.n_features_out_))
         for name, columns in self.blocks.items():
-            centred = _unit_rows(X[:, columns]) - self.mean_[name]
+            centred = (_unit_rows(X[:, columns]) - self.mean_[name]).astype(np.float64)  # sums equal for any threads
             components = self.components_.get(name)
             out[:, self.slices_[name]] = centred if components is None else centred @ components.T
         return out
