@@ -93,8 +93,8 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return ``block_pc000`` ... in the order of the columns."""
         check_is_fitted(self, "slices_")
-        kind = "pc" if self.max_components else "unit"
-        names = [f"{b}_{kind}{i:03d}" for b, s in self.slices_.items() for i in range(s.stop - s.start)]
+        kind = {block: "pc" if block in self.components_ else "unit" for block in self.slices_}
+        names = [f"{b}_{kind[b]}{i:03d}" for b, s in self.slices_.items() for i in range(s.stop - s.start)]
         return np.array(names, dtype=object)
 
 
