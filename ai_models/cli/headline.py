@@ -26,7 +26,19 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
         f"calibration error  {_interval(scored['ece'])}, a perfectly calibrated model "
         f"would show {scored['ece_floor']['mean']:.3f} here",
     ]
-    return [*lines, *(f"AUROC on {name}  {_interval(found['auroc'])}" for name, found in figures["ood"].items())]
+    lines += [f"AUROC on {name}  {_interval(found['auroc'])}" for name, found in figures["ood"].items()]
+    return [*lines, *_leaks(figures.get("leak_meter"))]
+
+
+def _leaks(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    return [
+        f"leak meter         a plain classifier on these {found['images']} photographs of {found['groups']} objects:",
+        f"  rows at random     {_interval(found['naive'])}, gap {_interval(found['naive_gap'])}",
+        f"  copies, then rows  {_interval(found['augmented'])}, gap {_interval(found['augmented_gap'])}",
+        f"  objects whole      {_interval(found['grouped'])}, what new objects get",
+    ]
 
 
 def _interval(value: Mapping[str, float | None] | None) -> str:

@@ -48,7 +48,7 @@ from ai_models.core.settings import (
 @settings(AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", "preset")
 @feature_settings
 @preprocess_setting
-@settings(EvaluationConfig, "bootstrap_draws", "gallery_size")
+@settings(EvaluationConfig, "bootstrap_draws", "gallery_size", "leak_meter")
 @overwrite
 def command(
     data_dir: Path,

@@ -22,7 +22,15 @@ from ai_models.evaluation.claims import claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.importance import block_importance, feature_importance
-from ai_models.evaluation.rows import choose_rows, content_hash, out_of_fold_rows, read_out_of_fold, training_settings
+from ai_models.evaluation.leak_meter import leak_figures
+from ai_models.evaluation.rows import (
+    choose_rows,
+    content_hash,
+    model_photographs,
+    out_of_fold_rows,
+    read_out_of_fold,
+    training_settings,
+)
 from ai_models.evaluation.scoring import Foreign, Model, Scored, score_foreign, score_out_of_fold, score_rows
 from ai_models.evaluation.speed import timings
 
@@ -166,6 +174,8 @@ class PerformanceAnalyzer:
             metrics["importance"] = {"blocks": block_importance(model, scored, config)}
             if not config.quick:
                 metrics["importance"]["features"] = feature_importance(model, scored, config)
+        if config.leak_meter:
+            metrics["leak_meter"] = leak_figures(model, model_photographs(folder), config)
         metrics["claims"] = claims(metrics)
         return metrics
 

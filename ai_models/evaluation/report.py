@@ -14,6 +14,7 @@ from ai_models.core.predictions import OodVerdict
 from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation import gallery
 from ai_models.evaluation.figures import interval
+from ai_models.evaluation.leak_section import add_leak_section
 from ai_models.metrics import Interval, reliability
 from ai_models.reporting.charts import HALF, histogram, interval_bars, interval_plot
 from ai_models.reporting.classifier_charts import confusion_matrix_chart, reliability_diagram, roc_curves
@@ -53,6 +54,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     _verdicts(page, found.metrics)
     _foreign(page, found)
     _gap(page, found.metrics)
+    add_leak_section(page, found.metrics)
     _importance(page, found.metrics)
     if not config.quick and config.gallery_size:
         _galleries(page, found, config.gallery_size)

@@ -29,6 +29,7 @@ __all__ = [
     "choose_rows",
     "content_hash",
     "folder_manifest",
+    "model_photographs",
     "out_of_fold_rows",
     "read_out_of_fold",
     "training_settings",
@@ -138,6 +139,11 @@ def choose_rows(
 def out_of_fold_rows(model_dir: Path) -> TestRows:
     """Return the training photographs, for which training left out-of-fold predictions."""
     return TestRows("out_of_fold", _known_rows(model_dir).on(Split.TRAIN).originals())
+
+
+def model_photographs(model_dir: Path) -> Manifest:
+    """Return the photographs of every side that the model directory knows, the excluded left out."""
+    return _known_rows(model_dir).on(Split.TRAIN, Split.VAL, Split.TEST).originals()
 
 
 def folder_manifest(folder: Path) -> Manifest:

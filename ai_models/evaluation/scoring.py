@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.errors import DataError
+from ai_models.core.images import RGBImage
 from ai_models.core.predictions import Prediction, Predictions
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig
@@ -22,6 +23,7 @@ __all__ = ["Foreign", "Model", "Scored", "score_foreign", "score_out_of_fold", "
 class RawFeatures(Protocol):
     """Features of images as an extractor gives them before encoding."""
 
+    blocks: dict[str, NDArray[Any]]
     errors: dict[int, str]
 
     def take(self, indices: NDArray[np.int64]) -> RawFeatures:
@@ -38,7 +40,7 @@ class Extractor(Protocol):
     def block_slices(self) -> dict[str, slice]:
         """Columns of each block."""
 
-    def extract_raw(self, items: Sequence[Path], *, on_error: str, label: str) -> RawFeatures:
+    def extract_raw(self, items: Sequence[Path | RGBImage], *, on_error: str, label: str) -> RawFeatures:
         """Return per-image features, with the errors of unreadable ones."""
 
     def encode(self, raw: RawFeatures) -> NDArray[np.float32]:
