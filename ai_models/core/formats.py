@@ -62,12 +62,15 @@ class Stripped(NamedTuple):
         (width, height) where decoders allocate before they tell; (0, 0) otherwise.
     short
         Whether the file promises more bytes than it has.
+    exif
+        The EXIF block as found, or the TIFF; never looked at by the decoder.
     """
 
     data: bytes
     orientation: int = 1
     size: tuple[int, int] = (0, 0)
     short: bool = False
+    exif: bytes = b""
 
 
 def sniff(data: bytes) -> str:
@@ -108,13 +111,13 @@ _STANDALONE = (0x01, *range(0xD0, 0xD8))
 
 
 def _jpeg(data: bytes) -> Stripped:
-    kept, orientation, at = [data[:2]], 0, 2
+    kept, orientation, exif, at = [data[:2]], 0, b"", 2
     while True:
         while data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):  # fill bytes and junk between segments
             at += 1
         marker = data[at + 1]
         if marker == 0xDA:
-            return Stripped(b"".join([*kept, data[at:]]), orientation or 1)
+            return Stripped(b"".join([*kept, data[at:]]), orientation or 1, exif=exif)
         if marker == 0xD9:
             raise ImageError(Verdict.CORRUPT, "the image ends before its pixels begin")
         if marker in _STANDALONE:
@@ -124,7 +127,8 @@ def _jpeg(data: bytes) -> Stripped:
         if end > len(data):
             raise ImageError(Verdict.TRUNCATED, "the header is cut off")
         if marker == 0xE1 and not orientation and data[at + 4 : at + 10] == b"Exif\x00\x00":
-            orientation = _exif_orientation(data[at + 10 : end])
+            exif = data[at + 10 : end]
+            orientation = _exif_orientation(exif)
         if marker < 0xE0 or marker in _NEEDED_APPS:
             kept.append(data[at:end])
         at = max(end, at + 4)
@@ -139,20 +143,20 @@ _NEEDED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"tEXt", b"zTXt",
 def _png(data: bytes) -> Stripped:
     if len(data) < 33:
         raise ImageError(Verdict.TRUNCATED, "the header is cut off")
-    kept, orientation, at = [data[:8]], 1, 8
+    kept, exif, at = [data[:8]], b"", 8
     while at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
             break
         if name == b"eXIf":
-            orientation = _exif_orientation(data[at + 8 : end - 4])
+            exif = data[at + 8 : end - 4]
         if name in _NEEDED_CHUNKS:
             kept.append(data[at:end])
         at = end
         if name == b"IEND":
-            return Stripped(b"".join(kept), orientation)
-    return Stripped(b"".join([*kept, data[at:]]), orientation, short=True)
+            return Stripped(b"".join(kept), _exif_orientation(exif), exif=exif)
+    return Stripped(b"".join([*kept, data[at:]]), _exif_orientation(exif), short=True, exif=exif)
 
 
 # -- WebP: RIFF chunks -------------------------------------------------------------------------------------
@@ -162,11 +166,11 @@ def _webp(data: bytes) -> Stripped:
     promised = 8 + struct.unpack_from("<I", data, 4)[0]
     if promised > len(data):
         raise ImageError(Verdict.TRUNCATED, f"{len(data):,} of {promised:,} bytes")
-    orientation = 1
+    exif = b""
     for name, start, end in _riff_chunks(data):
         if name == b"EXIF":
-            orientation = _exif_orientation(data[start:end])
-    return Stripped(data, orientation, _webp_size(data))
+            exif = data[start:end]
+    return Stripped(data, _exif_orientation(exif), _webp_size(data), exif=exif)
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -251,7 +255,7 @@ def _tiff(data: bytes) -> Stripped:
             raise ImageError(Verdict.CORRUPT, f"tag {tag} holds more values than it can")
     struct.pack_into(order + word, patched, at + count * entry, 0)  # no next directory
     orientation = orientation if 1 <= orientation <= 8 else 1
-    return Stripped(bytes(patched), orientation, _tiff_tile(values), _tiff_short(values, len(data)))
+    return Stripped(bytes(patched), orientation, _tiff_tile(values), _tiff_short(values, len(data)), data)
 
 
 class _TiffReader(NamedTuple):

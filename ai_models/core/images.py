@@ -49,6 +49,7 @@ from PIL import (
 from ai_models.core.errors import ImageError
 from ai_models.core.folders import leads_out, other_files, walk_images
 from ai_models.core.formats import EXTENSIONS, FORMATS, Stripped, Verdict, sniff, strip
+from ai_models.core.provenance import jpeg_quality, read_exif
 
 __all__ = [
     "EXTENSIONS",
@@ -103,6 +104,12 @@ class Probe:
         Whether EXIF asks for a turn or a flip.
     missing_rows
         Share of rows in [0, 1] that could not be decoded (1 where nothing could).
+    camera
+        EXIF make and model, at most 80 printable characters; empty where unknown. As the file says: not to be trusted.
+    taken
+        EXIF time of the photograph, ``YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM]``; empty where absent or impossible.
+    jpeg_quality
+        Estimated from the quantisation table (see `jpeg_quality`); 0 where not a JPEG or unknown.
     """
 
     verdict: Verdict
@@ -115,6 +122,9 @@ class Probe:
     sha256: str = ""
     exif_turned: bool = False
     missing_rows: float = 0.0
+    camera: str = ""
+    taken: str = ""
+    jpeg_quality: int = 0
 
     @property
     def readable(self) -> bool:
@@ -241,7 +251,11 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         return _faulty(known, _explain(error, stripped), missing_rows=1.0), None
     turned = stripped.orientation > 1
     width, height = image.size if stripped.orientation < 5 else image.size[::-1]
-    known = dataclasses.replace(known, mode=image.mode, width=width, height=height, exif_turned=turned)
+    made = read_exif(stripped.exif)
+    known = dataclasses.replace(
+        known, mode=image.mode, width=width, height=height, exif_turned=turned, camera=made.camera, taken=made.taken,
+        jpeg_quality=jpeg_quality(getattr(image, "quantization", {})),
+    )  # fmt: skip
     try:
         image.load()
         pixels = _to_rgb(_turned(image, stripped.orientation))
