@@ -104,7 +104,7 @@ def reliability_diagram(
         middle = (table.edges[b] + table.edges[b + 1]) / 2
         below.annotate(
             str(table.count[b]), (middle, table.count[b]), xytext=(0, 2), textcoords="offset points",
-            ha="center", fontsize=8.5, color=MUTED,
+            ha="center", fontsize=9, color=MUTED,
         )  # fmt: skip
     below.margins(y=0.25)
     below.set_yticks([])
@@ -156,11 +156,11 @@ def roc_curves(
 def _cell_text(axes: Axes, place: tuple[int, int], count: int, share: float, side: float) -> None:
     colour = ON_ACCENT if share > 0.55 else INK
     if side < 0.42:
-        axes.text(*place, str(count), ha="center", va="center", fontsize=8, color=colour)
+        axes.text(*place, str(count), ha="center", va="center", fontsize=9, color=colour)
         return
     x, y = place
     axes.text(x, y - 0.12, f"{share:.0%}", ha="center", va="center", fontsize=10, color=colour)
-    axes.text(x, y + 0.24, str(count), ha="center", va="center", fontsize=8, color=colour, alpha=0.85)
+    axes.text(x, y + 0.24, str(count), ha="center", va="center", fontsize=9, color=colour, alpha=0.85)
 
 
 def _binomial_band(p: float, n: int, level: float) -> tuple[float, float]:

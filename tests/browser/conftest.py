@@ -1,0 +1,149 @@
+"""One headless Chromium for all tests, spoken to in the W3C WebDriver protocol, and the two reports to open in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from ai_models.core.settings import EvaluationConfig, InspectionConfig
+from ai_models.evaluation import evaluate_model
+from ai_models.inspection import inspect_dataset
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+)  # fmt: skip
+
+
+class Browser:
+    """A session of chromedriver: https://www.w3.org/TR/webdriver2/ and Chrome's own commands below ``goog/cdp``."""
+
+    def __init__(self, chromium: str, chromedriver: str, profile: Path) -> None:
+        self._driver = subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE, text=True)
+        try:
+            port = self._port()
+            self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+            options = {"binary": chromium, "args": [*FLAGS, f"--user-data-dir={profile}"]}
+            wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+            session = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
+            self._session = f"/session/{session['sessionId']}"
+        except BaseException:
+            self._stop()
+            raise
+
+    def _port(self) -> int:
+        assert self._driver.stdout is not None
+        for line in self._driver.stdout:
+            if found := re.search(r"successfully on port (\d+)", line):
+                return int(found[1])
+        raise RuntimeError("chromedriver ended without naming its port")
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self._client.post(path, json=body).json()["value"]
+        if isinstance(answer, dict) and "error" in answer:
+            raise RuntimeError(f"{answer['error']}: {answer['message']}")
+        return answer
+
+    def _stop(self) -> None:
+        self._driver.terminate()
+        self._driver.wait(20)
+        self._driver.stdout.close()  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """End the browser and its driver."""
+        self._client.delete(self._session)
+        self._client.close()
+        self._stop()
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """Send a command of Chrome's DevTools protocol."""
+        return self._post(f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def run(self, script: str, *values: Any) -> Any:
+        """Return what the body of a function returns in the page."""
+        return self._post(f"{self._session}/execute/sync", {"script": script, "args": list(values)})
+
+    def open(self, page: Path, *, width: int = 1280, scheme: str = "light", medium: str = "") -> None:
+        """Open a file in a window of that width; logs start afresh."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.devtools("Emulation.setEmulatedMedia", media=medium, features=features)
+        self._post(f"{self._session}/url", {"url": "about:blank"})
+        self.complaints(), self.requests()
+        self._post(f"{self._session}/url", {"url": page.as_uri()})
+
+    def complaints(self) -> list[str]:
+        """Return what the console said since the last call, warnings and errors."""
+        entries = self._post(f"{self._session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in entries if entry["level"] in ("WARNING", "SEVERE")]
+
+    def requests(self) -> list[str]:
+        """Return every address that was asked for since the last call."""
+        entries = self._post(f"{self._session}/se/log", {"type": "performance"})
+        events = [json.loads(entry["message"])["message"] for entry in entries]
+        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+
+    def pdf(self) -> bytes:
+        """Print to A4."""
+        printed = self.devtools("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=True)
+        return base64.b64decode(printed["data"])
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Return the browser; without one the tests are skipped."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no browser: install Debian's chromium and chromium-driver")
+    browser = Browser(chromium, driver, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def inspection_report(texture_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report on the textures with copies, a copy in another class, a long name and files with faults."""
+    folder = tmp_path_factory.mktemp("inspected") / "พระเครื่อง"
+    shutil.copytree(texture_folder, folder)
+    first = folder / "checks" / "00.png"
+    shutil.copy(
+        first, folder / "checks" / "a_copy_whose_name_is_very_long_because_a_camera_and_two_people_named_it.png"
+    )
+    shutil.copy(first, folder / "blobs" / "stray.png")
+    Image.open(folder / "ลายทาง" / "03.png").rotate(90).save(folder / "ลายทาง" / "turned.jpg", quality=80)
+    (folder / "blobs" / "broken.png").write_bytes(first.read_bytes()[:900])
+    (folder / "blobs" / "empty.jpg").touch()
+    shutil.copy(first, folder / "blobs" / "misnamed.jpg")
+    output = tmp_path_factory.mktemp("inspection")
+    inspect_dataset(folder, output, InspectionConfig(workers=1), overwrite=True)
+    return output / "inspection.html"
+
+
+@pytest.fixture(scope="session")
+def evaluation_report(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report on the model of the textures, with a folder of plain noise beside it."""
+    foreign = tmp_path_factory.mktemp("foreign") / "noise"
+    foreign.mkdir()
+    for i in range(6):
+        pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(foreign / f"{i}.png")
+    output = tmp_path_factory.mktemp("evaluation") / "report"
+    return evaluate_model(tiny_model, output, EvaluationConfig(bootstrap_draws=200, workers=1), ood_dirs=[foreign])
+
+
+@pytest.fixture(scope="session", params=["inspection", "evaluation"])
+def report(request: pytest.FixtureRequest, browser: Browser) -> Path:
+    """Both reports; asks for the browser first, so that nothing is made where there is none."""
+    path: Path = request.getfixturevalue(f"{request.param}_report")
+    return path
