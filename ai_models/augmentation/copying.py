@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from ai_models.core.rng import generator
 from ai_models.core.settings import AugmentationConfig
 from ai_models.transforms import augment
 
-__all__ = ["Copies", "ParentTask", "copy_path", "make_copies"]
+__all__ = ["Copies", "ParentTask", "copy_path", "make_copies", "safe_name"]
 
 TRIES = 5
 """Draws for one copy before it is given up."""
@@ -45,8 +46,9 @@ class ParentTask:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What became of a task: rows of the files written, rejected draws by reason, copies not made."""
+    """What became of a task: class, rows of the files written, rejected draws by reason, copies not made."""
 
+    label: str
     rows: tuple[ImageRecord, ...]
     rejected: Counter[str]
     not_made: int
@@ -59,8 +61,8 @@ def copy_path(parent: ImageRecord, number: int) -> str:
     folders apart; the length stays within what file systems take (255 bytes).
     """
     mark = hashlib.sha256(parent.path.encode("utf-8", "surrogateescape")).hexdigest()[:10]
-    stem = _safe_name(PurePosixPath(parent.path).stem, 150)
-    return f"augmented/{_safe_name(parent.label, 200)}/{stem}__{mark}_aug{number}.jpg"
+    stem = safe_name(PurePosixPath(parent.path).stem, 150)
+    return f"augmented/{safe_name(parent.label, 200)}/{stem}__{mark}_aug{number}.jpg"
 
 
 def make_copies(task: ParentTask) -> Copies:
@@ -83,24 +85,29 @@ def make_copies(task: ParentTask) -> Copies:
             raise DataError(f"'{parent.path}' is not the file that the manifest describes: inspect the folder again")
         image = _reduced(decode(data, size=LONGEST_SIDE))
     except ImageError as error:
-        return Copies((), Counter({str(error.verdict): task.copies}), task.copies)
+        return Copies(parent.label, (), Counter({str(error.verdict): task.copies}), task.copies)
     if min(image.shape[:2]) < 8:
-        return Copies((), Counter({"smaller than 8 pixels": task.copies}), task.copies)
+        return Copies(parent.label, (), Counter({"smaller than 8 pixels": task.copies}), task.copies)
     rows = []
     for number in range(task.copies):
         for attempt in _drawn(task, image, digest, number):
-            reasons = _reasons(attempt, task.config.quality_threshold)
+            reasons = _reasons(attempt.image, task.config.quality_threshold)
             if not reasons:
                 rows.append(_written(task, attempt, number))
                 break
             rejected.update(reasons)
-    return Copies(tuple(rows), rejected, task.copies - len(rows))
+    return Copies(parent.label, tuple(rows), rejected, task.copies - len(rows))
 
 
-def _drawn(task: ParentTask, image: RGBImage, digest: str, number: int) -> Iterator[RGBImage]:
+class _Draw(NamedTuple):
+    image: RGBImage
+    transforms: tuple[str, ...]
+
+
+def _drawn(task: ParentTask, image: RGBImage, digest: str, number: int) -> Iterator[_Draw]:
     for attempt in range(TRIES):
         rng = generator(task.config.seed, "augment", digest, number, attempt)
-        yield augment(image, preset=task.preset, rng=rng, strength=task.strength)[0]
+        yield _Draw(*augment(image, preset=task.preset, rng=rng, strength=task.strength))
 
 
 def _reasons(copy: RGBImage, threshold: float) -> tuple[str, ...]:
@@ -111,9 +118,9 @@ def _reasons(copy: RGBImage, threshold: float) -> tuple[str, ...]:
     return tuple(reason.split(" (")[0] for reason in quality.failures(scores)) or ("low overall score",)
 
 
-def _written(task: ParentTask, copy: RGBImage, number: int) -> ImageRecord:
+def _written(task: ParentTask, draw: _Draw, number: int) -> ImageRecord:
     stream = io.BytesIO()
-    Image.fromarray(copy).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    Image.fromarray(draw.image).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     data = stream.getvalue()
     path = copy_path(task.parent, number)
     target = task.output / path
@@ -124,9 +131,10 @@ def _written(task: ParentTask, copy: RGBImage, number: int) -> ImageRecord:
         task.parent,
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        width=copy.shape[1],
-        height=copy.shape[0],
+        width=draw.image.shape[1],
+        height=draw.image.shape[0],
         source_id=task.parent.path,
+        extra={**task.parent.extra, "transforms": "+".join(draw.transforms)},
     )
 
 
@@ -139,7 +147,7 @@ def _reduced(image: RGBImage) -> RGBImage:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _safe_name(name: str, longest: int) -> str:
+def safe_name(name: str, longest: int) -> str:
     """Return a file name that every system takes: no separators, no control or undecodable characters."""
     kept = "".join("_" if c in '/\\<>:"|?*' or not c.isprintable() else c for c in name).strip(". ")
     return kept.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore").strip(". ") or "_"

@@ -7,11 +7,13 @@ import os
 import shutil
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ai_models.augmentation.allotment import ClassShare, allot
 from ai_models.augmentation.copying import Copies, ParentTask, copy_path, make_copies
+from ai_models.augmentation.sheets import SHEETS_FOLDER, sheet_files, write_sheets
 from ai_models.core.errors import DataError, OutputError
 from ai_models.core.paths import prepare_output_dir, require_dir, write_text
 from ai_models.core.records import ImageRecord, Manifest, Split
@@ -60,8 +62,9 @@ def augment_manifest(
     manifest
         Photographs with their split.
     output_dir
-        A new or an empty folder outside the photographs' own. Gets ``augmented/<class>/...``, ``manifest.csv`` and
-        ``augmentation.json`` (photographs and copies of each class, rejected draws by reason, preset, seed).
+        A new or an empty folder outside the photographs' own. Gets ``augmented/<class>/...``,
+        ``contact_sheets/<class>.png``, ``manifest.csv`` (the column ``transforms`` says what was done to a copy) and
+        ``augmentation.json`` (photographs, copies and rejected draws by reason of each class, preset, seed).
     config
         See `AugmentationConfig`.
     overwrite
@@ -96,13 +99,14 @@ def augment_manifest(
     _refuse_collisions(manifest, planned)
     if overwrite:
         _remove_earlier(output)
-    ours = [*(r.path for r in photographs), *planned]
+    ours = [*(r.path for r in photographs), *planned, *sheet_files(task.parent.label for task in tasks)]
     _refuse_foreign(output, ours)
     try:
         for row in photographs:
             _link(root / row.path, output / row.path)
         made = list(map_ordered(make_copies, tasks, workers=config.workers, label="augment", unit="photo"))
-        result = Manifest(output, (*manifest.records, *(row for copies in made for row in copies.rows)))
+        result = Manifest(output, (*_with_column(manifest), *(row for copies in made for row in copies.rows)))
+        write_sheets(result, workers=config.workers)
         result.save(output / MANIFEST_FILE)
         write_text(output / COUNTS_FILE, _counts(config, preset, shares, made))
     except BaseException:  # also an interrupt: an unfinished folder must not pass for a result
@@ -111,15 +115,26 @@ def augment_manifest(
     return result
 
 
+def _with_column(manifest: Manifest) -> list[ImageRecord]:
+    """Return the photographs' rows with the column of the copies, empty, as a reader of the file will find them."""
+    return [replace(row, extra={**row.extra, "transforms": ""}) for row in manifest]
+
+
 def _counts(config: AugmentationConfig, preset: str, shares: dict[str, ClassShare], made: list[Copies]) -> str:
     copies = Counter(row.label for result in made for row in result.rows)
-    rejected: Counter[str] = sum((result.rejected for result in made), Counter())
+    rejected: dict[str, Counter[str]] = {label: Counter() for label in shares}
+    not_made: Counter[str] = Counter()
+    for result in made:
+        rejected[result.label].update(result.rejected)
+        not_made[result.label] += result.not_made
     classes: dict[str, Any] = {
         label: {
             "photographs": share.photographs,
             "copies": copies[label],
             "after": share.photographs + copies[label],
             "strength": round(share.strength, 4),
+            "not_made": not_made[label],
+            "rejected": dict(sorted(rejected[label].items())),
         }
         for label, share in shares.items()
     }
@@ -128,8 +143,8 @@ def _counts(config: AugmentationConfig, preset: str, shares: dict[str, ClassShar
         "settings": settings,
         "classes": classes,
         "copies": sum(copies.values()),
-        "not_made": sum(result.not_made for result in made),
-        "rejected": dict(sorted(rejected.items())),
+        "not_made": not_made.total(),
+        "rejected": dict(sorted(sum(rejected.values(), Counter()).items())),
     }
     return json.dumps(content, indent=2, ensure_ascii=True) + "\n"
 
@@ -158,8 +173,9 @@ def _refuse_nesting(root: Path, output: Path) -> None:
 
 def _refuse_collisions(manifest: Manifest, planned: list[str]) -> None:
     taken = {MANIFEST_FILE, COUNTS_FILE, *planned} & {r.path for r in manifest}
+    taken |= {r.path for r in manifest if r.path.split("/")[0] == SHEETS_FOLDER}
     if taken:
-        raise DataError(f"the photographs hold '{min(taken)}', a name that this stage writes: rename that file")
+        raise DataError(f"the photographs hold '{min(taken)}', a name that this stage writes: rename it")
 
 
 def _refuse_foreign(output: Path, paths: list[str]) -> None:
@@ -186,7 +202,8 @@ def _remove_earlier(output: Path) -> None:
     """Remove what the manifest of an earlier run lists, and the run's own two files."""
     manifest = output / MANIFEST_FILE
     if manifest.is_file():
-        listed = [r.path for r in Manifest.load(manifest)]
+        earlier = Manifest.load(manifest)
+        listed = [*(r.path for r in earlier), *sheet_files(r.label for r in earlier.copies())]
         _remove(output, [*listed, MANIFEST_FILE, COUNTS_FILE])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,23 @@ def command(
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=config.workers)
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
     result = augment_manifest(split, place, config, overwrite=overwrite)
-    made = result.copies()
+    counts = json.loads((place / "augmentation.json").read_text(encoding="utf-8"))
     for label in result.classes:
         photographs = sum(r.label == label for r in result.originals())
-        click.echo(f"{label}: {photographs} photographs, {sum(r.label == label for r in made)} copies")
+        of_class = counts["classes"].get(label, {})
+        click.echo(f"{label}: {photographs} photographs, {of_class.get('copies', 0)} copies{_thrown_away(of_class)}")
     click.echo(f"folder    {place}")
     click.echo(f"manifest  {place / 'manifest.csv'}")
+    if result.copies():
+        click.echo(f"look at   {place / 'contact_sheets'}")
+
+
+def _thrown_away(of_class: Mapping[str, Any]) -> str:
+    """Say how many draws the quality gate threw away and why, and how many copies could not be made."""
+    reasons = of_class.get("rejected", {})
+    text = ""
+    if reasons:
+        text += f"; thrown away: {', '.join(f'{n} {reason}' for reason, n in sorted(reasons.items()))}"
+    if of_class.get("not_made"):
+        text += f"; {of_class['not_made']} copies not made"
+    return text

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 
 from ai_models.core.formats import EXTENSIONS
 
-__all__ = ["leads_out", "other_files", "walk_images"]
+__all__ = ["NOT_PHOTOGRAPHS", "leads_out", "other_files", "walk_images"]
+
+NOT_PHOTOGRAPHS = ".amulet-ai-not-photographs"
+"""A folder that holds a file of this name is passed over: its pictures are charts and sheets of this package."""
 
 
 def walk_images(root: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the POSIX paths, relative to `root`, of everything named like an image, in sorted order of bytes.
 
-    Hidden names are passed over. Links to folders are never followed: where they lead inside the root the folder is
-    walked in its own right, and nothing is fetched from elsewhere unasked; `other_files` names them. Links to files
-    are yielded, as data sets made of links are common; `leads_out` tells whether one points elsewhere. Folders named
-    ``a.jpg`` are folders. Pipes, sockets and devices with an image's name are yielded, so that a report can name
-    them: `ai_models.core.images.probe` never blocks on them.
+    Hidden names are passed over, and folders with a file `NOT_PHOTOGRAPHS`. Links to folders are never followed: where
+    they lead inside the root the folder is walked in its own right, and nothing is fetched from elsewhere unasked;
+    `other_files` names them. Links to files are yielded, as data sets made of links are common; `leads_out` tells
+    whether one points elsewhere. Folders named ``a.jpg`` are folders. Pipes, sockets and devices with an image's name
+    are yielded, so that a report can name them: `ai_models.core.images.probe` never blocks on them.
     """
     return (path for path, is_image in _entries(root) if is_image)
 
@@ -51,6 +54,8 @@ def _entries(root: str | os.PathLike[str]) -> Iterator[tuple[str, bool]]:
         except OSError:
             if path:
                 yield path, False
+            continue
+        if any(entry.name == NOT_PHOTOGRAPHS for entry in entries):
             continue
         prefix = f"{path}/" if path else ""
         waiting += [

@@ -98,6 +98,12 @@ def test_the_chain_by_folders_keeps_copies_out_of_every_score(call, photographs,
     assert copies
     assert all(r.split is Split.TRAIN for r in copies)
     assert f"cedar: 9 photographs, {sum(r.label == 'cedar' for r in copies)} copies" in said
+    assert "look at   more/contact_sheets" in said
+    strict = ("--target-samples", "14", "--quality-threshold", "1", "--cv-folds", "3")
+    said = _done(call("augment", "--input-dir", photographs, "--output-dir", "none", *strict)).stdout
+    assert "cedar: 9 photographs, 0 copies; thrown away: " in said
+    assert " copies not made" in said
+    assert "look at" not in said
     said = _done(call("train", "--data-dir", "more", *quick)).stdout
     assert "model     saved_models/more" in said
     kept = Manifest.load("saved_models/more/manifest.csv")

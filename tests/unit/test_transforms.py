@@ -47,6 +47,26 @@ def test_the_presets_are_those_of_the_settings() -> None:
     assert {t.name for t in PRESETS["robust"]} >= {"jpeg", "blur", "occlude", "motion_blur", "noise", "perspective"}
 
 
+@pytest.mark.parametrize("times", [1.0, 1.5])  # 1.5: what the smallest class gets
+def test_the_robust_preset_spans_the_ranges_it_promises(times: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    robust = {t.name: t for t in PRESETS["robust"]}
+    image = np.full((256, 256, 3), 100, np.uint8)
+    image[::2] = 200
+    qualities, kernels, covered = set(), set(), []
+    save, blur = Image.Image.save, cv2.GaussianBlur
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", lambda *a, **k: (qualities.add(k["quality"]), save(*a, **k))[1])
+        patch.setattr(cv2, "GaussianBlur", lambda i, size, *a, **k: (kernels.add(size), blur(i, size, *a, **k))[1])
+        for seed in range(300):
+            robust["jpeg"](image, rng(seed), times)
+            robust["blur"](image, rng(seed), times)
+            covered.append(float((robust["occlude"](image, rng(seed), times) == 150).all(axis=2).mean()))
+    assert (min(qualities), max(qualities)) == (50, 95)
+    assert kernels == {(3, 3), (5, 5), (7, 7)}
+    assert 0.095 < min(covered) < 0.11
+    assert 0.29 < max(covered) < 0.305
+
+
 def test_no_preset_mirrors_script() -> None:
     assert all(t.name != "flip" for preset in PRESETS.values() for t in preset)
     flipped, names = augment(scene(), preset=[Transform("flip", HORIZONTAL_FLIP.function, probability=1)], rng=rng())

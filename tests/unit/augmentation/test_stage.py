@@ -17,9 +17,10 @@ from ai_models import quality
 from ai_models.augmentation import AugmentationPipeline, augment_manifest, stage
 from ai_models.augmentation.copying import copy_path
 from ai_models.core.errors import DataError, OutputError
-from ai_models.core.images import read_image
+from ai_models.core.images import read_image, walk_images
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import AugmentationConfig
+from ai_models.transforms import PRESETS
 
 
 def scene(seed: int, height: int = 80, width: int = 96) -> np.ndarray:
@@ -63,14 +64,18 @@ def test_the_folder_holds_photographs_copies_and_manifest(photographs: Manifest,
     out = tmp_path / "out"
     result = AugmentationPipeline(AugmentationConfig(workers=1)).run(photographs, out)
     assert result == Manifest.load(out / "manifest.csv")
-    assert result.originals().records == photographs.records
+    unmarked = [replace(r, extra={"side": r.extra["side"]}) for r in result.originals()]
+    assert tuple(unmarked) == photographs.records
+    assert {r.extra["transforms"] for r in result.originals()} == {""}
     assert len(result.copies()) == 4  # the other class has 7 training photographs, this one 3
     parents = {r.path: r for r in photographs}
     for copy in result.copies():
         parent = parents[copy.source_id]
         assert parent.split is Split.TRAIN
-        for name in ("label", "group", "split", "fold", "extra"):
+        for name in ("label", "group", "split", "fold"):
             assert getattr(copy, name) == getattr(parent, name)
+        assert copy.extra["side"] == "front"
+        assert set(copy.extra["transforms"].split("+")) <= {t.name for t in PRESETS["light"]}
         pixels = read_image(out / copy.path)
         assert (copy.height, copy.width) == pixels.shape[:2] == (80, 96)
         assert copy.sha256 == hashlib.sha256((out / copy.path).read_bytes()).hexdigest()
@@ -78,15 +83,18 @@ def test_the_folder_holds_photographs_copies_and_manifest(photographs: Manifest,
     assert tree(photographs.root) == before
     carried = tree(out)
     assert {path: carried[path] for path in before} == before
-    assert set(carried) == {r.path for r in result} | {"manifest.csv", "augmentation.json"}
+    sheets = {"contact_sheets/พระ.png", "contact_sheets/.amulet-ai-not-photographs"}
+    assert set(carried) == {r.path for r in result} | sheets | {"manifest.csv", "augmentation.json"}
     assert os.path.samefile(out / "plain/0.jpg", photographs.root / "plain/0.jpg")
 
 
 def test_the_counts_add_up(photographs: Manifest, tmp_path: Path) -> None:
     augment_manifest(photographs, tmp_path / "out", AugmentationConfig(seed=5))
     counts = json.loads((tmp_path / "out" / "augmentation.json").read_text())
-    assert counts["classes"]["พระ"] == {"photographs": 3, "copies": 4, "after": 7, "strength": 1.2857}
-    assert counts["classes"]["plain"] == {"photographs": 7, "copies": 0, "after": 7, "strength": 1.0}
+    assert counts["classes"]["พระ"] == {
+        "photographs": 3, "copies": 4, "after": 7, "strength": 1.2857, "not_made": 0, "rejected": {},
+    }  # fmt: skip
+    assert counts["classes"]["plain"]["copies"] == counts["classes"]["plain"]["not_made"] == 0
     assert (counts["copies"], counts["not_made"], counts["rejected"]) == (4, 0, {})
     assert (counts["settings"]["preset"], counts["settings"]["seed"]) == ("light", 5)
 
@@ -141,7 +149,8 @@ def test_the_gate_throws_copies_away_and_counts_why(photographs: Manifest, tmp_p
     counts = json.loads((tmp_path / "out" / "augmentation.json").read_text())
     assert len(result.copies()) == 0
     assert (counts["copies"], counts["not_made"]) == (0, 4)
-    assert counts["rejected"] == {"low overall score": 20}
+    assert counts["rejected"] == counts["classes"]["พระ"]["rejected"] == {"low overall score": 20}
+    assert (counts["classes"]["พระ"]["not_made"], counts["classes"]["plain"]["rejected"]) == (4, {})
     threshold = 0.8
     passed = augment_manifest(photographs, tmp_path / "some", AugmentationConfig(quality_threshold=threshold))
     for copy in passed.copies():  # judged before the last encoding
@@ -207,13 +216,16 @@ def test_an_earlier_result_is_replaced_only_when_asked(photographs: Manifest, tm
     before = tree(photographs.root)
     augment_manifest(photographs, out, AugmentationConfig(target_samples=9, augmentation_factor=9))
     (out / "augmented" / "note.txt").write_text("mine")
+    (out / "contact_sheets" / "mine.png").write_text("mine")
     first = tree(out)
+    assert "contact_sheets/plain.png" in first
     with pytest.raises(OutputError, match="--overwrite"):
         augment_manifest(photographs, out, AugmentationConfig())
     assert tree(out) == first
     result = augment_manifest(photographs, out, AugmentationConfig(), overwrite=True)
     listed = {r.path for r in result}
-    assert set(tree(out)) == listed | {"manifest.csv", "augmentation.json", "augmented/note.txt"}
+    own = {"contact_sheets/พระ.png", "contact_sheets/.amulet-ai-not-photographs", "manifest.csv", "augmentation.json"}
+    assert set(tree(out)) == listed | own | {"augmented/note.txt", "contact_sheets/mine.png"}
     assert tree(photographs.root) == before
 
 
@@ -236,6 +248,42 @@ def test_foreign_files_among_an_earlier_result_are_not_overwritten(photographs: 
     with pytest.raises(OutputError, match="not from an earlier run"):
         augment_manifest(photographs, out, AugmentationConfig(), overwrite=True)
     assert (out / "plain" / "8.jpg").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["พระ.png", ".amulet-ai-not-photographs"])
+def test_a_foreign_contact_sheet_is_not_overwritten(photographs: Manifest, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    only = photographs.where(lambda r: r.label == "plain")  # nothing to balance: no copies and no sheets
+    augment_manifest(only, out, AugmentationConfig())
+    (out / "contact_sheets").mkdir()
+    (out / "contact_sheets" / name).write_text("mine")
+    with pytest.raises(OutputError, match="not from an earlier run"):
+        augment_manifest(photographs, out, AugmentationConfig(), overwrite=True)
+    assert (out / "contact_sheets" / name).read_text() == "mine"
+
+
+def test_photographs_in_a_folder_of_the_sheets_name_are_refused(photographs: Manifest, tmp_path: Path) -> None:
+    (photographs.root / "plain").rename(photographs.root / "contact_sheets")
+    moved = photographs.map(lambda r: replace(r, path=r.path.replace("plain/", "contact_sheets/")))
+    with pytest.raises(DataError, match="a name that this stage writes"):
+        augment_manifest(moved, tmp_path / "out", AugmentationConfig())
+
+
+def test_contact_sheets_are_not_taken_for_photographs(photographs: Manifest, tmp_path: Path) -> None:
+    result = augment_manifest(photographs, tmp_path / "out", AugmentationConfig())
+    assert (result.root / "contact_sheets/พระ.png").is_file()
+    assert set(walk_images(result.root)) == {r.path for r in result}
+
+
+def test_a_contact_sheet_shows_photographs_and_their_copies(photographs: Manifest, tmp_path: Path) -> None:
+    result = augment_manifest(photographs, tmp_path / "out", AugmentationConfig())
+    sheet = read_image(result.root / "contact_sheets/พระ.png").astype(int)
+    parents = list(dict.fromkeys(r.source_id for r in result.copies()))
+    first = read_image(result.root / parents[0]).astype(int)  # 96 x 80: neither reduced nor enlarged
+    top, left = 8 + (128 - 80) // 2, 8 + (128 - 96) // 2
+    assert np.array_equal(sheet[top : top + 80, left : left + 96], first)
+    beside = read_image(result.root / next(r.path for r in result.copies() if r.source_id == parents[0])).astype(int)
+    assert np.array_equal(sheet[top : top + 80, left + 136 : left + 136 + 96], beside)
 
 
 def test_links_that_are_impossible_become_copies(

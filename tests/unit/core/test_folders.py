@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_models.core.folders import NOT_PHOTOGRAPHS
 from ai_models.core.images import leads_out, other_files, walk_images
 
 
@@ -92,3 +93,12 @@ def test_a_root_that_is_a_link_is_walked(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     assert list(walk_images(tmp_path / "link")) == ["a.jpg"]
     assert list(walk_images(tmp_path / "missing")) == []
+
+
+def test_a_folder_marked_as_no_photographs_is_passed_over(tmp_path: Path) -> None:
+    for name in ("a/1.png", "sheets/2.png", "sheets/deeper/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(walk_images(tmp_path)) == ["a/1.png", "sheets/2.png", "sheets/deeper/3.png"]
+    (tmp_path / "sheets" / NOT_PHOTOGRAPHS).touch()
+    assert list(walk_images(tmp_path)) == ["a/1.png"]
