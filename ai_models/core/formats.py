@@ -15,6 +15,7 @@ from typing import NamedTuple
 from PIL import TiffTags
 
 from ai_models.core.errors import ImageError
+from ai_models.core.headers import webp_size
 
 __all__ = ["EXTENSIONS", "FORMATS", "Stripped", "Verdict", "sniff", "strip"]
 
@@ -96,7 +97,8 @@ def strip(data: bytes, kind: str) -> Stripped:
     Raises
     ------
     ImageError
-        ``truncated`` when the header does not end, ``corrupt`` when it contradicts itself.
+        ``truncated`` when the header does not end, ``corrupt`` when it contradicts itself, ``unsupported`` where
+        it is of a variant that is not read.
     """
     try:
         return _WALKERS[kind](data)
@@ -170,7 +172,7 @@ def _webp(data: bytes) -> Stripped:
     for name, start, end in _riff_chunks(data):
         if name == b"EXIF":
             exif = data[start:end]
-    return Stripped(data, _exif_orientation(exif), _webp_size(data), exif=exif)
+    return Stripped(data, _exif_orientation(exif), webp_size(data[:30]), exif=exif)
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -179,17 +181,6 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         name, length = struct.unpack_from("<4sI", data, at)
         yield name, at + 8, at + 8 + length
         at += 8 + length + length % 2
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack_from("<HH", data, 26)
-    return width & 0x3FFF, height & 0x3FFF
 
 
 # -- GIF: blocks up to the first picture -------------------------------------------------------------------
@@ -232,13 +223,15 @@ def _tiff(data: bytes) -> Stripped:
     """Turn every tag that pixels do not need into a private byte, in a copy, and end after the first directory."""
     order = "<" if data[:2] == b"II" else ">"
     big = 43 in data[2:4]
+    if big and order == ">":  # Pillow takes its directory for one of the small kind, and warns of what it finds
+        raise ImageError(Verdict.UNSUPPORTED, "a big-endian BigTIFF")
     word, unit, entry = ("Q", "HHQ", 20) if big else ("I", "HHI", 12)
     start = struct.unpack_from(order + word, data, 8 if big else 4)[0]
     count = struct.unpack_from(order + ("Q" if big else "H"), data, start)[0]
     at = start + (8 if big else 2)
-    if at + count * entry > len(data):
+    if at + count * entry + struct.calcsize(word) > len(data):
         raise ImageError(Verdict.TRUNCATED, "the directory of tags lies behind the end")
-    patched, orientation, total = bytearray(data), 1, 0
+    patched, orientation, total = bytearray(data[at : at + count * entry]), 1, 0
     values: dict[int, tuple[int, ...]] = {}
     read = _TiffReader(data, order, word)
     for position in range(at, at + count * entry, entry):
@@ -247,15 +240,17 @@ def _tiff(data: bytes) -> Stripped:
         if tag == _ORIENTATION and kind == 3 and n:
             orientation = struct.unpack_from(order + "H", data, where)[0]
         if tag not in _NEEDED_TAGS or kind not in _UNITS:
-            struct.pack_into(order + unit, patched, position, _PRIVATE, 1, 1)
+            struct.pack_into(order + unit, patched, position - at, _PRIVATE, 1, 1)
             continue
         values[tag], size = read.values(where, kind, n)
         total += size
         if total > len(data) or (n > 1 and kind not in (1, 2, 7) and TiffTags.lookup(tag).length == 1):
             raise ImageError(Verdict.CORRUPT, f"tag {tag} holds more values than it can")
-    struct.pack_into(order + word, patched, at + count * entry, 0)  # no next directory
+    patched += bytes(struct.calcsize(word))  # no next directory
     orientation = orientation if 1 <= orientation <= 8 else 1
-    return Stripped(bytes(patched), orientation, _tiff_tile(values), _tiff_short(values, len(data)), data)
+    whole = memoryview(data)  # a large file is copied once, not twice
+    patched_file = b"".join((whole[:at], patched, whole[at + len(patched) :]))
+    return Stripped(patched_file, orientation, _tiff_tile(values), _tiff_short(values, len(data)), data)
 
 
 class _TiffReader(NamedTuple):

@@ -28,27 +28,19 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-    features,
-)
+from PIL import Image, ImageFile, features
 
 from ai_models.core.errors import ImageError
 from ai_models.core.folders import leads_out, other_files, walk_images
 from ai_models.core.formats import EXTENSIONS, FORMATS, Stripped, Verdict, sniff, strip
+from ai_models.core.headers import HEAD, declared_size
+from ai_models.core.pixels import PLUGINS, load, missing_rows, to_rgb
 from ai_models.core.provenance import jpeg_quality, read_exif
 
 __all__ = [
@@ -77,8 +69,8 @@ RGBImage = NDArray[np.uint8]
 
 MAX_BYTES = 256 * 2**20
 """Largest file that is read."""
-MAX_PIXELS = 178_956_970
-"""Largest number of pixels that is decoded (Pillow's own bomb limit: 512 MiB of RGB)."""
+MAX_PIXELS = 67_108_864
+"""Largest number of pixels that is decoded: no format takes more than 1 GB for them, WebP at the half of it."""
 
 
 READABLE = (Verdict.OK, Verdict.WRONG_EXTENSION)
@@ -132,8 +124,10 @@ class Probe:
         return self.verdict in READABLE
 
 
-def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
-    """Read a regular file, never blocking on a pipe and never past the limit.
+def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Read a regular file, never blocking on a pipe and never past the limits.
+
+    A file whose header declares more pixels than the limit is refused before the rest of it is read.
 
     Raises
     ------
@@ -156,6 +150,7 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> b
         if status.st_size > max_bytes:
             raise ImageError(Verdict.BOMB, f"{status.st_size:,} bytes, more than the {max_bytes:,} that are read")
         try:
+            _bound_by_header(stream, max_pixels)
             data = stream.read(max_bytes + 1)
         except OSError as error:
             raise ImageError(Verdict.UNREADABLE, error.strerror or str(error)) from error
@@ -194,8 +189,8 @@ def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS
         image = _open(stripped, sniff(data), max_pixels)
         if size is not None and image.format == "JPEG":
             image.draft("RGB", (size, size))
-        image.load()
-        return _to_rgb(_turned(image, stripped.orientation))
+        load(image)
+        return to_rgb(image, stripped.orientation)
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile data
         raise _explain(error, stripped) from error
 
@@ -257,16 +252,14 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         jpeg_quality=jpeg_quality(getattr(image, "quantization", {})),
     )  # fmt: skip
     try:
-        image.load()
-        pixels = _to_rgb(_turned(image, stripped.orientation))
+        load(image)
+        pixels = to_rgb(image, stripped.orientation)
     except Exception as error:  # as in decode
-        lost = _missing_rows(stripped.data, kind)
-        return _faulty(known, _explain(error, stripped), missing_rows=lost), None
-    expected = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower())
-    if expected != kind:
-        detail = f"the name says {expected}, the content is {kind}" if expected else f"the content is {kind}"
-        return dataclasses.replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail), pixels
-    return known, pixels
+        fault = _explain(error, stripped)
+    else:
+        return _named(known, path), pixels
+    del image  # its memory is needed for the next two
+    return _faulty(known, fault, missing_rows=missing_rows(stripped.data, kind)), None
 
 
 def decoder_id() -> str:
@@ -278,26 +271,33 @@ def decoder_id() -> str:
 
 # -- inside ------------------------------------------------------------------------------------------------
 
-_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,  # also of the MPO files of phones, whose first picture is a JPEG
-    "PNG": PngImagePlugin.PngImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-}
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _CUT_OFF = ("truncated", "not processed", "unexpected end", "buffer is not large enough", "not enough image data")
 _TOO_MUCH = ("text chunk", "max_text", "decompressed data too large")
 _UNKNOWN = ("conversion from", "unknown pixel mode", "unsupported", "not supported", "not yet supported")
+
+
+def _named(known: Probe, path: str | os.PathLike[str]) -> Probe:
+    """Say so where the name of a readable file is of another format."""
+    expected, kind = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower()), known.format
+    if expected == kind:
+        return known
+    detail = f"the name says {expected}, the content is {kind}" if expected else f"the content is {kind}"
+    return dataclasses.replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail)
+
+
+def _bound_by_header(stream: BinaryIO, max_pixels: int) -> None:
+    head = stream.read(HEAD)
+
+    def read(at: int, count: int) -> bytes:
+        if at + count <= len(head):
+            return head[at : at + count]
+        stream.seek(at)
+        return stream.read(count)
+
+    kind = sniff(head)
+    if kind:
+        _bound(declared_size(read, kind), kind, max_pixels)
+    stream.seek(0)
 
 
 def _stripped(data: bytes, max_pixels: int) -> Stripped:
@@ -307,23 +307,25 @@ def _stripped(data: bytes, max_pixels: int) -> Stripped:
     if not kind:
         raise ImageError(Verdict.UNSUPPORTED, f"not one of {', '.join(FORMATS)}")
     stripped = strip(data, kind)
-    # where a plugin checks sizes by itself, it warns from Pillow's own limit on: refuse before that
-    limit = min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels) if kind in ("GIF", "TIFF") else max_pixels
-    _bound(stripped.size, limit)
+    _bound(stripped.size, kind, max_pixels)
     return stripped
 
 
 def _open(stripped: Stripped, kind: str, max_pixels: int) -> ImageFile.ImageFile:
-    image = _PLUGINS[kind](io.BytesIO(stripped.data))
-    _bound(image.size, min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels) if kind == "TIFF" else max_pixels)
+    image = PLUGINS[kind](io.BytesIO(stripped.data))
+    _bound(image.size, kind, max_pixels)
     if min(image.size) < 1:
         raise ImageError(Verdict.CORRUPT, "no pixels")
     return image
 
 
-def _bound(size: tuple[int, int], max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise ImageError(Verdict.BOMB, f"{size[0]} x {size[1]} pixels, more than the {max_pixels:,} that are decoded")
+def _bound(size: tuple[int, int], kind: str, max_pixels: int) -> None:
+    # where a plugin checks sizes by itself, it warns from Pillow's own limit on: refuse before that
+    limit = min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels) if kind in ("GIF", "TIFF") else max_pixels
+    if kind == "WEBP":  # whose decoder takes 16 bytes a pixel
+        limit = min(limit, MAX_PIXELS // 2)
+    if size[0] * size[1] > limit:
+        raise ImageError(Verdict.BOMB, f"{size[0]} x {size[1]} pixels, more than the {limit:,} that are decoded")
 
 
 def _explain(error: Exception, stripped: Stripped) -> ImageError:
@@ -340,58 +342,3 @@ def _explain(error: Exception, stripped: Stripped) -> ImageError:
 
 def _faulty(known: Probe, fault: ImageError, *, missing_rows: float) -> Probe:
     return dataclasses.replace(known, verdict=Verdict(fault.verdict), detail=fault.detail, missing_rows=missing_rows)
-
-
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(_TURNS[orientation]) if orientation > 1 else image
-
-
-def _to_rgb(image: Image.Image) -> RGBImage:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _wide_to_rgb(image)
-    if image.mode == "La":
-        image = image.convert("LA")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, (255, 255, 255, 255)), rgba)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
-
-
-def _wide_to_rgb(image: Image.Image) -> RGBImage:
-    if image.mode.startswith("I;16"):
-        grey: NDArray[Any] = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
-    else:
-        values = np.asarray(image).astype(np.float64)
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-        grey = np.rint((values - low) / ((high - low) or 1.0) * 255)
-    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-
-
-def _missing_rows(data: bytes, kind: str) -> float:
-    """Return the share of rows that the decoder does not reach, by decoding onto two grounds: what differs was not.
-
-    WebP and progressive JPEG are decoded whole or not at all.
-    """
-    grounds = [_decoded_onto(data, kind, ground) for ground in (0, 255)]
-    if grounds[0] is None or grounds[1] is None or grounds[0].shape != grounds[1].shape:
-        return 1.0
-    rows = grounds[0].reshape(grounds[0].shape[0], -1)
-    missing = (rows != grounds[1].reshape(rows.shape)).any(axis=1)
-    if not missing.any():  # the plugin paints the ground of a transparent GIF: rows wholly of that colour
-        missing = (rows == rows[-1, -1]).all(axis=1)
-    return float(missing.mean())
-
-
-def _decoded_onto(data: bytes, kind: str, ground: int) -> NDArray[Any] | None:
-    try:
-        image = _PLUGINS[kind](io.BytesIO(data))
-        image.im = Image.new(image.mode, image.size, ground).im
-        try:
-            image.load()
-        except Exception:  # the fault that brought us here; what was decoded before it counts
-            image.tile = []
-        return np.asarray(image)
-    except Exception:  # not even that
-        return None

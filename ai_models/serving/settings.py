@@ -26,7 +26,7 @@ class ServiceSettings(Config):
 
     model_dir: str = setting("", "model directory; empty for the newest below saved_models/")
     max_bytes: int = setting(20 * 2**20, "largest image file in bytes", ge=1024, le=256 * 2**20)
-    max_pixels: int = setting(64_000_000, "most pixels of an image, judged before decoding", ge=1, le=178_956_970)
+    max_pixels: int = setting(64_000_000, "most pixels of an image, judged before decoding", ge=1, le=67_108_864)
     threads: int = setting(2, "images that are decoded and judged at once", ge=1, le=64)
 
     @classmethod
