@@ -32,7 +32,7 @@ def command(
     """Judge a model on rows that it has not seen.
 
     Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained),
-    metrics.json and predictions.csv.
+    metrics.json, predictions.csv and suspects.csv (labels that deserve a look).
     """
     import json
 
@@ -52,3 +52,4 @@ def command(
     click.echo(f"report    {report}")
     click.echo(f"figures   {report.parent / 'metrics.json'}")
     click.echo(f"rows      {report.parent / 'predictions.csv'}")
+    click.echo(f"suspects  {report.parent / 'suspects.csv'}")

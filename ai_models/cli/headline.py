@@ -27,7 +27,7 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
         f"would show {scored['ece_floor']['mean']:.3f} here",
     ]
     lines += [f"AUROC on {name}  {_interval(found['auroc'])}" for name, found in figures["ood"].items()]
-    return [*lines, *_leaks(figures.get("leak_meter"))]
+    return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"])]
 
 
 def _leaks(found: Mapping[str, Any] | None) -> list[str]:
@@ -39,6 +39,17 @@ def _leaks(found: Mapping[str, Any] | None) -> list[str]:
         f"  copies, then rows  {_interval(found['augmented'])}, gap {_interval(found['augmented_gap'])}",
         f"  objects whole      {_interval(found['grouped'])}, what new objects get",
     ]
+
+
+def _suspects(found: Mapping[str, Any]) -> list[str]:
+    label, outlier = found["label"], found["outlier"]
+    text = (
+        f"suspect labels     {label['groups']} objects ({label['images']} images), "
+        f"{label['expected_groups']:.1f} expected by the model's own probabilities"
+    )
+    if outlier is not None:
+        text += f"; outliers in their class: {outlier['groups']} objects ({outlier['images']} images)"
+    return [text]
 
 
 def _interval(value: Mapping[str, float | None] | None) -> str:

@@ -33,6 +33,7 @@ from ai_models.evaluation.rows import (
 )
 from ai_models.evaluation.scoring import Foreign, Model, Scored, score_foreign, score_out_of_fold, score_rows
 from ai_models.evaluation.speed import timings
+from ai_models.evaluation.suspects import Suspects, find_suspects, judged_rows
 
 __all__ = ["Evaluation", "PerformanceAnalyzer", "evaluate_model"]
 
@@ -53,6 +54,8 @@ class Evaluation:
         The labelled photographs and what the model says of them.
     foreign
         The images of each ``--ood-dir``.
+    suspects
+        Photographs whose label deserves a look.
     metrics
         Content of ``metrics.json``: deterministic, no timings.
     timings
@@ -61,6 +64,7 @@ class Evaluation:
 
     scored: Scored
     foreign: tuple[Foreign, ...]
+    suspects: Suspects
     metrics: dict[str, Any]
     timings: dict[str, Any]
 
@@ -108,10 +112,13 @@ class PerformanceAnalyzer:
             scored = score_rows(model, rows)
         names = _distinct([path.name for path, _ in foreign_rows])
         foreign = tuple(score_foreign(model, name, found) for name, (_, found) in zip(names, foreign_rows, strict=True))
-        metrics = self._metrics(folder, model, scored, foreign)
+        reference = score_out_of_fold(out_of_fold_rows(folder), *read_out_of_fold(folder, model.classes))
+        metrics = self._metrics(folder, model, scored, foreign, reference)
+        suspects = find_suspects(judged_rows(reference, scored), model, self.config)
+        metrics["suspects"] = suspects.figures()
         files = [file for file in scored.manifest.files if file.is_file()]
         speed = timings(model, files, most=5 if self.config.quick else 30) if files else {}
-        return Evaluation(scored, foreign, metrics, speed)
+        return Evaluation(scored, foreign, suspects, metrics, speed)
 
     def evaluate(
         self,
@@ -131,11 +138,14 @@ class PerformanceAnalyzer:
         write_bytes(output / "metrics.json", _pretty(found.metrics))
         write_bytes(output / "timings.json", _pretty(found.timings))
         write_bytes(output / "predictions.csv", _predictions_csv(found.scored))
+        write_bytes(output / "suspects.csv", found.suspects.to_csv())
         if found.foreign:
             write_bytes(output / "ood_predictions.csv", _foreign_csv(found.foreign))
         return write_report(found, output / "report.html", self.config)
 
-    def _metrics(self, folder: Path, model: Model, scored: Scored, foreign: Sequence[Foreign]) -> dict[str, Any]:
+    def _metrics(
+        self, folder: Path, model: Model, scored: Scored, foreign: Sequence[Foreign], reference: Scored
+    ) -> dict[str, Any]:
         config = self.config
         bundle, settings = read_bundle(folder), training_settings(folder)
         training = settings.get("training", {})
@@ -167,9 +177,7 @@ class PerformanceAnalyzer:
             },
         }
         if scored.rows.source != "out_of_fold":
-            metrics["training_out_of_fold"], metrics["gap"] = _against_training(
-                folder, model, metrics["scored"], config
-            )
+            metrics["training_out_of_fold"], metrics["gap"] = _against_training(reference, metrics["scored"], config)
         if scored.X is not None:
             metrics["importance"] = {"blocks": block_importance(model, scored, config)}
             if not config.quick:
@@ -190,7 +198,7 @@ def evaluate_model(
     manifest: Manifest | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Judge a model and write ``metrics.json predictions.csv timings.json report.html`` (``ood_predictions.csv``).
+    """Judge a model and write ``metrics.json predictions.csv suspects.csv timings.json report.html``.
 
     Parameters
     ----------
@@ -226,9 +234,8 @@ def evaluate_model(
 
 
 def _against_training(
-    folder: Path, model: Model, scored: dict[str, Any], config: EvaluationConfig
+    reference: Scored, scored: dict[str, Any], config: EvaluationConfig
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    reference = score_out_of_fold(out_of_fold_rows(folder), *read_out_of_fold(folder, model.classes))
     found = figures(reference.y, reference.predictions, reference.groups, config)
     kept = ("images", "groups", "accuracy", "balanced_accuracy", "f1_macro", "nll")
     return {name: found[name] for name in kept}, gap(found, scored)

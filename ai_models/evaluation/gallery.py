@@ -15,7 +15,7 @@ from ai_models.metrics import nll_losses
 from ai_models.reporting.page import GalleryItem
 from ai_models.reporting.thumbnails import thumbnail
 
-__all__ = ["doubted", "errors", "slipped_through"]
+__all__ = ["doubted", "errors", "picture", "slipped_through"]
 
 _SIDE = 176  # twice the shown size, for dense screens
 
@@ -40,7 +40,7 @@ def slipped_through(foreign: Foreign, most: int) -> list[GalleryItem]:
     held = np.array([v is OodVerdict.IN_DOMAIN for v in foreign.predictions.verdicts])
     order = np.argsort(-foreign.predictions.confidence, kind="stable")
     return [
-        GalleryItem(_picture(foreign.files[i]), f"taken for {foreign.predictions[i].predicted_class}",
+        GalleryItem(picture(foreign.files[i]), f"taken for {foreign.predictions[i].predicted_class}",
                     (_confidence(foreign.predictions[i]), foreign.files[i].name))
         for i in order[held[order]][:most].tolist()
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def _item(scored: Scored, i: int) -> GalleryItem:
             f"taken for {said.predicted_class}",
             f"{said.confidence:.2f} against {said.probabilities[record.label]:.2f}, {_verdict(said)}",
         )
-    return GalleryItem(_picture(scored.manifest.root / record.path), title, (*lines, Path(record.path).name))
+    return GalleryItem(picture(scored.manifest.root / record.path), title, (*lines, Path(record.path).name))
 
 
 def _confidence(said: Prediction) -> str:
@@ -68,7 +68,8 @@ def _verdict(said: Prediction) -> str:
     return str(said.verdict).replace("_", " ")
 
 
-def _picture(file: Path) -> str:
+def picture(file: Path) -> str:
+    """Return a photograph as a small data URI; empty where it cannot be read."""
     try:
         return thumbnail(read_image(file, size=_SIDE), _SIDE)
     except ImageError:

@@ -15,6 +15,7 @@ from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation import gallery
 from ai_models.evaluation.figures import interval
 from ai_models.evaluation.leak_section import add_leak_section
+from ai_models.evaluation.suspects_section import add_suspects_section
 from ai_models.metrics import Interval, reliability
 from ai_models.reporting.charts import HALF, histogram, interval_bars, interval_plot
 from ai_models.reporting.classifier_charts import confusion_matrix_chart, reliability_diagram, roc_curves
@@ -58,6 +59,8 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     _importance(page, found.metrics)
     if not config.quick and config.gallery_size:
         _galleries(page, found, config.gallery_size)
+    pictures = 0 if config.quick else config.gallery_size
+    add_suspects_section(page, found.suspects, found.metrics["suspects"], pictures)
     _speed(page, found.timings)
     _left_out(page, found.metrics)
     _model(page, found.metrics)

@@ -39,6 +39,13 @@ from ai_models.metrics.intervals import (
     square_and_add,
     wilson,
 )
+from ai_models.metrics.label_quality import (
+    chance_of_at_least,
+    class_thresholds,
+    confident_classes,
+    doubted_labels,
+    label_margins,
+)
 from ai_models.metrics.paired import PairedDifference, paired_difference
 
 __all__ = [
@@ -53,8 +60,12 @@ __all__ = [
     "brier",
     "brier_decomposition",
     "brier_losses",
+    "chance_of_at_least",
+    "class_thresholds",
     "clopper_pearson",
+    "confident_classes",
     "confusion_matrix",
+    "doubted_labels",
     "ece",
     "ece_floor",
     "f1_macro",
@@ -65,6 +76,7 @@ __all__ = [
     "grouped_bootstrap",
     "grouped_bootstrap_many",
     "grouped_share",
+    "label_margins",
     "nll",
     "nll_losses",
     "paired_difference",
