@@ -21,6 +21,7 @@ from ai_models.core.settings import EvaluationConfig, FeatureConfig
 from ai_models.evaluation.claims import claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
+from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
 from ai_models.evaluation.leak_meter import leak_figures
 from ai_models.evaluation.rows import (
@@ -161,6 +162,7 @@ class PerformanceAnalyzer:
             "scored": figures(scored.y, scored.predictions, scored.groups, config),
             "false_alarms": false_alarms(scored.predictions, scored.groups, training.get("ood_alpha")),
             "ood": {one.name: detection_figures(scored.predictions, scored.groups, one, config) for one in foreign},
+            "ood_shortcuts": foreign_shortcuts(scored.manifest, foreign, config),
             "left_out": [
                 {"path": to_text(item.path), "kind": item.kind, "detail": item.detail} for item in scored.left_out
             ],

@@ -14,6 +14,7 @@ from ai_models.core.predictions import OodVerdict
 from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation import gallery
 from ai_models.evaluation.figures import interval
+from ai_models.evaluation.foreign_shortcuts import add_foreign_shortcuts
 from ai_models.evaluation.leak_section import add_leak_section
 from ai_models.evaluation.suspects_section import add_suspects_section
 from ai_models.metrics import Interval, reliability
@@ -54,6 +55,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     _calibration(page, found)
     _verdicts(page, found.metrics)
     _foreign(page, found)
+    add_foreign_shortcuts(page, found.metrics)
     _gap(page, found.metrics)
     add_leak_section(page, found.metrics)
     _importance(page, found.metrics)

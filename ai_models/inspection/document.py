@@ -46,6 +46,7 @@ def document(scan: Scan, findings: tuple[Finding, ...], advice: Advice, score: D
             for f in findings
         ],
         "advice": _advice(advice),
+        "shortcuts": scan.shortcuts.to_dict() if scan.shortcuts else None,
         "groups": _groups(scan),
         "duplicates": [
             {"a": to_text(e.a), "b": to_text(e.b), "kind": e.kind, "transform": e.transform, "distance": e.distance}

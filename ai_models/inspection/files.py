@@ -9,6 +9,7 @@ from ai_models.core.images import Probe, RGBImage, Verdict, examine
 from ai_models.core.records import Split
 from ai_models.duplicates import Fingerprint, fingerprint
 from ai_models.quality import QualityScores, assess, failures
+from ai_models.shortcuts import describe_frame
 
 __all__ = ["InspectedFile", "Question", "look"]
 
@@ -31,6 +32,8 @@ class InspectedFile:
         Quality; None where it was not asked for, cannot be read, or is an augmented copy.
     failures
         Reasons why the quality levels are failed; empty for a pass.
+    frame
+        Its outermost pixels, as `describe_frame` puts them; empty where the scores are None.
     """
 
     path: str
@@ -40,6 +43,7 @@ class InspectedFile:
     probe: Probe
     scores: QualityScores | None = None
     failures: tuple[str, ...] = ()
+    frame: bytes = b""
 
     def state(self, corruption_threshold: float) -> str:
         """Return ``readable``, ``damaged`` (only the end of the pixels is missing), ``corrupt`` or the verdict."""
@@ -68,12 +72,15 @@ def look(question: Question) -> tuple[InspectedFile, Fingerprint | None]:
     probe, image = examine(question.root / question.path)
     scores: QualityScores | None = None
     reasons: tuple[str, ...] = ()
-    print_ = None
+    print_, frame = None, b""
     if image is not None and not question.source_id:
         print_ = fingerprint(image)
         if question.quality:
             scores, reasons = _judge(image, strict=question.strict)
-    file = InspectedFile(question.path, question.label, question.split, question.source_id, probe, scores, reasons)
+            frame = describe_frame(image)
+    file = InspectedFile(
+        question.path, question.label, question.split, question.source_id, probe, scores, reasons, frame
+    )
     return file, print_
 
 

@@ -17,6 +17,7 @@ from ai_models.core.records import ImageRecord, Split
 from ai_models.duplicates import merged_user_groups
 from ai_models.inspection.layout import empty_classes
 from ai_models.inspection.scanning import Scan
+from ai_models.shortcuts import REMEDIES
 
 __all__ = ["RANKS", "Finding", "findings"]
 
@@ -258,6 +259,19 @@ def _sizes(scan: Scan) -> Iterator[Finding]:
         yield Finding(3, "exif_turned", f"{text}, which is applied when reading.")
 
 
+def _shortcuts(scan: Scan) -> Iterator[Finding]:
+    probe = scan.shortcuts
+    for told in probe.shortcuts if probe else ():
+        if probe and told.material and told.balanced_accuracy:
+            share, low, high, level = told.balanced_accuracy
+            yield Finding(
+                2, f"shortcut_{told.trait.lower().replace(' ', '_')}",
+                f"The {told.trait} alone can tell the class (balanced accuracy {share:.2f}, {level:.0%} interval "
+                f"{low:.2f} to {high:.2f}; guessing {probe.chance:.2f}; p = {told.p_holm:.3f}), so a model may learn "
+                f"that in place of the object: {REMEDIES[told.trait]}.",
+            )  # fmt: skip
+
+
 def _beside_the_images(scan: Scan) -> Iterator[Finding]:
     others = other_files(scan.manifest.root)
     if others:
@@ -284,7 +298,7 @@ def _beside_the_images(scan: Scan) -> Iterator[Finding]:
 
 _LOOKS: tuple[Callable[[Scan], Iterator[Finding]], ...] = (
     _leaks, _label_conflicts, _joined_user_groups, _unreadable, _classes, _empty_classes, _alike_names,
-    _quality, _names_and_formats, _sizes, _duplicates, _beside_the_images,
+    _quality, _shortcuts, _names_and_formats, _sizes, _duplicates, _beside_the_images,
 )  # fmt: skip
 
 

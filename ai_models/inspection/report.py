@@ -17,6 +17,7 @@ from ai_models.inspection.score import DatasetScore
 from ai_models.quality import NORMAL, STRICT
 from ai_models.reporting.charts import HALF, bar_chart, histogram, scatter
 from ai_models.reporting.page import Cell, GalleryItem, Page
+from ai_models.reporting.shortcut_section import shortcut_parts
 from ai_models.reporting.thumbnails import thumbnail
 
 __all__ = ["report_page"]
@@ -56,6 +57,7 @@ def report_page(scan: Scan, findings: tuple[Finding, ...], advice: Advice, score
     _classes(page, advice)
     _duplicates(page, scan)
     _quality(page, scan)
+    _shortcuts(page, scan)
     _sizes(page, scan)
     _unreadable(page, scan)
     return page
@@ -229,6 +231,20 @@ def _quality(page: Page, scan: Scan) -> None:
 
 def _overall(file: InspectedFile) -> float:
     return file.scores.overall if file.scores is not None else 0.0
+
+
+def _shortcuts(page: Page, scan: Scan) -> None:
+    if scan.config.quick_mode:
+        page.section("Shortcuts", "Not looked at in quick mode.")
+    elif scan.shortcuts is None:
+        page.section("Shortcuts", "Not looked at: this takes two classes of at least five different objects.")
+    else:
+        page.section(
+            "Shortcuts",
+            *shortcut_parts(page, scan.shortcuts.to_dict(), what="the class"),
+            note="How well each trait alone, without the object, tells the class. A model may learn what is easy in "
+            "place of what is meant.",
+        )
 
 
 def _sizes(page: Page, scan: Scan) -> None:

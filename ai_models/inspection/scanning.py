@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from ai_models.core.errors import DataError
@@ -17,6 +18,7 @@ from ai_models.duplicates import DuplicateEdge, Fingerprint, connected_groups, d
 from ai_models.execution import map_ordered
 from ai_models.inspection.files import InspectedFile, Question, look
 from ai_models.inspection.layout import Layout
+from ai_models.shortcuts import ShortcutProbe, Traits, probe_shortcuts
 
 __all__ = ["Scan", "scan"]
 
@@ -51,6 +53,17 @@ class Scan:
     user_groups: Mapping[str, str]
     missing: tuple[str, ...]
     config: InspectionConfig
+
+    @cached_property
+    def shortcuts(self) -> ShortcutProbe | None:
+        """How well traits beside the object tell the class; None in quick mode or where classes are too few or small.
+
+        Measured when first asked for. Photographs that were left out of the manifest play no part.
+        """
+        frames = {f.path: f for f in self.files if f.frame}
+        rows = [r for r in self.manifest.originals() if r.path in frames]
+        traits = [Traits(frames[r.path].probe, frames[r.path].frame) for r in rows]
+        return probe_shortcuts(traits, [r.label for r in rows], [r.group for r in rows])
 
 
 def scan(

@@ -5,11 +5,12 @@
 
 from ai_models.shortcuts.frame import FRAME_BYTES, describe_frame
 from ai_models.shortcuts.probing import MATERIAL, Shortcut, ShortcutProbe, probe_shortcuts
-from ai_models.shortcuts.traits import TRAITS, Traits, read_traits
+from ai_models.shortcuts.traits import REMEDIES, TRAITS, Traits, read_traits
 
 __all__ = [
     "FRAME_BYTES",
     "MATERIAL",
+    "REMEDIES",
     "TRAITS",
     "Shortcut",
     "ShortcutProbe",

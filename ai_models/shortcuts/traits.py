@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ai_models.core.images import Probe, examine
 from ai_models.shortcuts.frame import describe_frame, frame_matrix
 
-__all__ = ["TRAITS", "Traits", "read_traits"]
+__all__ = ["REMEDIES", "TRAITS", "Traits", "read_traits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +83,13 @@ TRAITS: dict[str, Callable[[Sequence[Traits]], NDArray[np.float64]]] = {
     "file format": _format,
 }
 """Name -> rows to float64 (n, d), scaled so that Euclidean distances mean something; labels play no part in it."""
+
+REMEDIES = {
+    "border pixels": "photograph all classes before the same backgrounds",
+    "image size": "crop or resize all classes in one way",
+    "JPEG quality": "save all classes at one quality",
+    "file size": "save all classes in one way, at one size and quality",
+    "camera": "photograph all classes with the same cameras",
+    "file format": "save all classes in one format and colour mode",
+}
+"""Trait -> what to do where it tells the class."""
