@@ -16,7 +16,10 @@ from ai_models.cli.command import GROUP_SETTINGS, VERBOSE, Group, version
 
 __all__ = ["main", "script"]
 
-COMMANDS = ("inspect", "split", "augment", "extract", "train", "evaluate", "predict", "run", "cache", "serve", "deploy")
+COMMANDS = (
+    "download", "inspect", "split", "augment", "extract", "train", "evaluate", "predict", "run",
+    "cache", "serve", "deploy",
+)  # fmt: skip
 """In the order of the pipeline; the command NAME is `command` in the module ``NAME_command``."""
 
 

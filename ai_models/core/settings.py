@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ai_models._version import __version__
 from ai_models.core.config import Config, setting
 
 __all__ = [
     "AUGMENTATION_PRESETS",
     "AugmentationConfig",
+    "DownloadConfig",
     "EvaluationConfig",
     "FeatureConfig",
     "InspectionConfig",
@@ -18,6 +20,34 @@ __all__ = [
 ]
 
 AUGMENTATION_PRESETS = ("auto", "minimal", "light", "medium", "heavy", "robust")
+
+
+@dataclass(frozen=True)
+class DownloadConfig(Config):
+    """How a list of web addresses becomes a folder of images."""
+
+    workers: int = setting(8, "requests at once", ge=1, le=64)
+    per_host: int = setting(2, "requests at once to one host", ge=1, le=64)
+    delay: float = setting(0.1, "seconds between the starts of two requests to one host", ge=0, le=600)
+    retries: int = setting(4, "times that a passing fault (silence, a cut, a busy server) is asked again", ge=0, le=20)
+    retry_failed: bool = setting(False, "ask again also for what failed for good in an earlier run")
+    timeout: float = setting(20.0, "seconds of silence after which a request is given up", ge=0.1, le=600)
+    deadline: float = setting(120.0, "seconds after which one request, redirects and all, is given up", ge=0.1, le=3600)
+    max_wait: float = setting(60.0, "longest wait in seconds that a server's Retry-After is granted", ge=0, le=3600)
+    max_megabytes: float = setting(64.0, "largest file that is taken, in MiB", ge=0.001, le=256)
+    max_redirects: int = setting(5, "redirects that are followed", ge=0, le=20)
+    source: str = setting("", "where the list comes from; noted in every row of the ledger")
+    user_agent: str = setting(f"amulet-ai/{__version__}", "what servers are told of who asks")
+    link_mode: str = setting(
+        "hard", "how --consolidate-dir holds the files: hard, copy or symlink", choices=("hard", "copy", "symlink")
+    )
+    seed: int = setting(0, "seed of the jitter of waits", ge=0, le=2**31 - 1)
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if not found and not (self.user_agent.isascii() and self.user_agent.isprintable() and self.user_agent.strip()):
+            found.append(f"user_agent must be printable ASCII, got {self.user_agent!r}")
+        return found
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ai_models.cli import main
 from ai_models.core.records import ImageRecord, Manifest, Split
 
 STAGES = {
+    "download": ["ai_models.downloading.download"],
     "inspect": ["ai_models.inspection.inspect_dataset"],
     "split": ["ai_models.pipeline.prepare_manifest", "ai_models.splitting.split_manifest"],
     "augment": [
@@ -30,8 +31,13 @@ STAGES = {
     "run": ["ai_models.pipeline.run"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
-JUDGED_BEFORE = {("split", "output"), ("split", "overwrite")}  # before any stage: tried in test_commands
-PLACES = {"split": ("--data-dir", "d", "--output", "o.csv"), "evaluate": ("--model-dir", "m", "--output-dir", "o")}
+# judged before any stage: tried in test_commands and test_download
+JUDGED_BEFORE = {("download", "dry_run"), ("split", "output"), ("split", "overwrite")}
+PLACES = {
+    "download": ("--csv", "l.csv", "--output-dir", "o"),
+    "split": ("--data-dir", "d", "--output", "o.csv"),
+    "evaluate": ("--model-dir", "m", "--output-dir", "o"),
+}
 
 
 class _StopError(Exception):

@@ -13,6 +13,8 @@ from ai_models.cli.command import declare
 from ai_models.core.errors import DataError
 
 PROMISED = {
+    "download": "--csv --output-dir --source --consolidate-dir --link-mode --workers --retries --retry-failed "
+    "--dry-run --per-host --delay --timeout --deadline --max-megabytes --max-redirects",
     "inspect": "--data-dir --output-dir --quick-mode --check-duplicates --corruption-threshold --verbose --strict "
     "--drop-failing --groups --overwrite --workers --no-check-duplicates",
     "split": "--data-dir --manifest --output --test-size --val-size --folds --groups --seed",
