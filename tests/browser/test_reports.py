@@ -201,6 +201,22 @@ def test_prints_whole(browser, report, tmp_path):
             assert title in text.replace("\n", " ")
 
 
+def test_a_long_table_has_its_head_on_every_page(browser, tmp_path):
+    if not shutil.which("pdftotext"):
+        pytest.skip("no pdftotext: install Debian's poppler-utils")
+    page = Page("t")
+    page.section("s", page.table(["name", "figure"], [[f"row {i}", i] for i in range(90)]))
+    page.save(tmp_path / "long.html")
+    browser.open(tmp_path / "long.html")
+    browser.run(CLICK, 0, 0)
+    (tmp_path / "long.pdf").write_bytes(browser.pdf())
+    done = subprocess.run(["pdftotext", tmp_path / "long.pdf", "-"], capture_output=True, text=True, check=True)
+    sheets = [sheet for sheet in done.stdout.split("\f") if "row" in sheet]
+    assert len(sheets) >= 2
+    assert all("figure" in sheet for sheet in sheets)
+    assert sorted(re.findall(r"row (\d+)", done.stdout), key=int) == [str(i) for i in range(90)]
+
+
 def test_whole_without_scripts(browser, report):
     browser.open(report)
     texts = "return [...document.querySelectorAll('main td, main th, main p, main h2')].map(e => e.textContent)"
