@@ -13,6 +13,7 @@ from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, outside
+from ai_models.core.counts import photographs_of
 from ai_models.core.settings import AugmentationConfig, TrainingConfig
 
 
@@ -51,10 +52,11 @@ def command(
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
     result = augment_manifest(split, place, config, overwrite=overwrite)
     counts = json.loads((place / "augmentation.json").read_text(encoding="utf-8"))
-    for label in result.classes:
-        photographs = sum(r.label == label for r in result.originals())
+    for label, (photographs, objects) in result.counts().items():
         of_class = counts["classes"].get(label, {})
-        click.echo(f"{label}: {photographs} photographs, {of_class.get('copies', 0)} copies{_thrown_away(of_class)}")
+        copied = {r.group or r.source_id for r in result.copies() if r.label == label}
+        copies = photographs_of(of_class.get("copies", 0), len(copied), "copy", "copies")
+        click.echo(f"{label}: {photographs_of(photographs, objects)}, {copies}{_thrown_away(of_class)}")
     click.echo(f"folder    {place}")
     click.echo(f"manifest  {place / 'manifest.csv'}")
     if result.copies():

@@ -11,6 +11,7 @@ from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
 from ai_models.cli.places import REPORTS, free_place, outside
+from ai_models.core.counts import photographs_of
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 
 
@@ -54,5 +55,6 @@ def command(
     )
     for name, reason in table.left_out.items():
         click.echo(f"- block {name} is left out: {reason}")
-    click.echo(f"{table.shape[0]} images x {table.shape[1]} features ({', '.join(table.blocks)})")
+    images = photographs_of(table.shape[0], len(set(rows.groups.tolist())), "image")
+    click.echo(f"{images} x {table.shape[1]} features ({', '.join(table.blocks)})")
     click.echo(f"features  {place / 'features.npy'}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ai_models.core.counts import photographs_of
+
 __all__ = ["headline"]
 
 
@@ -19,14 +21,17 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
     scored = figures["scored"]
     percent = f"{figures['level']:.0%}"
     lines = [
-        f"{scored['images']} images of {scored['groups']} objects: {figures['source']['text']} "
+        f"{photographs_of(scored['images'], scored['groups'], 'image')}: {figures['source']['text']} "
         f"(in brackets the {percent} interval that so few leave)",
         f"balanced accuracy  {_interval(scored['balanced_accuracy'])}",
         f"log loss           {_interval(scored['nll'])}",
         f"calibration error  {_interval(scored['ece'])}, a perfectly calibrated model "
         f"would show {scored['ece_floor']['mean']:.3f} here",
     ]
-    lines += [f"AUROC on {name}  {_interval(found['auroc'])}" for name, found in figures["ood"].items()]
+    lines += [
+        f"AUROC on {name}  {_interval(found['auroc'])} ({photographs_of(found['images'], found['groups'], 'image')})"
+        for name, found in figures["ood"].items()
+    ]
     return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"])]
 
 
@@ -34,7 +39,7 @@ def _leaks(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
     return [
-        f"leak meter         a plain classifier on these {found['images']} photographs of {found['groups']} objects:",
+        f"leak meter         a plain classifier on these {photographs_of(found['images'], found['groups'])}:",
         f"  rows at random     {_interval(found['naive'])}, gap {_interval(found['naive_gap'])}",
         f"  copies, then rows  {_interval(found['augmented'])}, gap {_interval(found['augmented_gap'])}",
         f"  objects whole      {_interval(found['grouped'])}, what new objects get",

@@ -10,6 +10,7 @@ import click
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, outside, stem
+from ai_models.core.counts import photographs_of, plural
 from ai_models.core.settings import InspectionConfig
 
 
@@ -38,10 +39,9 @@ def command(data_dir: Path, output_dir: Path | None, groups: Path | None, overwr
 
     place = outside(output_dir or free_place(REPORTS, f"inspection-{stem(data_dir)}"), data_dir)
     found = inspect_dataset(data_dir, place, build(InspectionConfig, values), groups_csv=groups, overwrite=overwrite)
-    classes = found.manifest.counts()
-    images = sum(n for n, _ in classes.values())
-    objects = len(set(found.manifest.groups.tolist()))
-    click.echo(f"{images} images of {len(classes)} classes show {objects} objects")
+    photographs = found.manifest.originals()
+    objects = len(set(photographs.groups.tolist()))
+    click.echo(f"{photographs_of(len(photographs), objects)} in {plural(len(photographs.classes), 'class', 'classes')}")
     for finding in found.findings:
         click.echo(f"- {finding.message}")
     click.echo(f"report    {place / 'inspection.html'}")

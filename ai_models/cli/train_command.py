@@ -12,6 +12,7 @@ from ai_models.cli import sources
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
 from ai_models.cli.places import MODELS, free_place, outside
+from ai_models.core.counts import photographs_of
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 
 
@@ -64,7 +65,7 @@ def command(
         (metrics["held_out"], "held-out") if "held_out" in metrics else (metrics["out_of_fold"], "out-of-fold")
     )
     click.echo(
-        f"{judged['images']} {where} images of {judged['groups']} objects: balanced accuracy "
+        f"{photographs_of(judged['images'], judged['groups'], f'{where} image')}: balanced accuracy "
         f"{judged['balanced_accuracy']:.3f}, log loss {judged['nll']:.3f} (`evaluate` gives their intervals)"
     )
     for family, alone in metrics["alone"].items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from ai_models.core.counts import photographs_of
 from ai_models.core.predictions import OodVerdict
 from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation import gallery
@@ -46,7 +47,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     scored = found.metrics["scored"]
     page = Page(
         "How far this model can be trusted",
-        f"{scored['images']} images of {scored['groups']} objects in {len(scored['classes'])} classes · "
+        f"{photographs_of(scored['images'], scored['groups'], 'image')} in {len(scored['classes'])} classes · "
         f"{found.metrics['source']['text']}",
     )
     _summary(page, found.metrics)
@@ -228,6 +229,7 @@ def _gap(page: Page, metrics: dict[str, Any]) -> None:
     if "gap" not in metrics:
         return
     reference, scored = metrics["training_out_of_fold"], metrics["scored"]
+    trained_on = photographs_of(reference["images"], reference["groups"], "training photograph")
     names = {"balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "f1_macro": "macro F1", "nll": "NLL"}
     rows = [
         [label, _words(interval(reference[key])), _words(interval(scored[key])), _words(interval(metrics["gap"][key]))]
@@ -236,8 +238,8 @@ def _gap(page: Page, metrics: dict[str, Any]) -> None:
     page.section(
         "Training against new objects",
         page.table(["figure", "training, out of fold", "here", "difference"], rows),
-        note=f"Out-of-fold figures of the {reference['images']} training photographs ({reference['groups']} objects) "
-        "beside those above. A difference whose interval holds 0 is no sign of overfitting.",
+        note=f"Out-of-fold figures of {trained_on} beside those above. A difference whose interval holds 0 is no sign "
+        "of overfitting.",
     )
 
 
@@ -273,11 +275,13 @@ def _bars(page: Page, rows: list[dict[str, Any]], key: str, caption: str) -> Mar
 
 def _galleries(page: Page, found: Evaluation, most: int) -> None:
     wrong = gallery.errors(found.scored, most)
-    total = int((found.scored.predictions.probabilities.argmax(axis=1) != found.scored.y).sum())
+    missed = found.scored.predictions.probabilities.argmax(axis=1) != found.scored.y
+    groups = found.scored.manifest.groups[missed]
+    total = photographs_of(int(missed.sum()), len(set(groups.tolist())), "wrong prediction")
     page.section(
         "Errors",
         page.gallery(wrong) if wrong else "Every photograph was classified rightly.",
-        note=f"{len(wrong)} of {total} wrong predictions, the surest first: true class, predicted class, probabilities."
+        note=f"{total}; {len(wrong)} shown, the surest first: true class, predicted class, probabilities."
         if wrong
         else "",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ai_models.core.counts import photographs_of, plural
 from ai_models.core.paths import to_text
 from ai_models.core.records import Manifest
 from ai_models.folds import largest_k
@@ -85,9 +86,9 @@ def advise(manifest: Manifest) -> Advice:
     floor = _floor(total, len(counts))
     coverage = next((c for c in COVERAGES if least >= round(c / (1 - c))), 0.0)
     sentences = (
-        f"There are {_count(len(labelled), 'photograph')} of {_count(total, 'object')} in {len(counts)} classes; "
-        f"the smallest class, '{to_text(smallest)}', has {_count(images[smallest], 'photograph')} of "
-        f"{_count(least, 'object')}.",
+        f"There are {photographs_of(len(labelled), total)} in {len(counts)} classes; "
+        f"the smallest class, '{to_text(smallest)}', has "
+        f"{photographs_of(images[smallest], least)}.",
         _on_folds(most, folds, repeats, smallest),
         _on_groups(len(labelled) - total),
         *([_on_hold_out(test_size, least, smallest)] if folds else []),
@@ -97,10 +98,6 @@ def advise(manifest: Manifest) -> Advice:
         _on_coverage(coverage, least, smallest),
     )
     return Advice(images, groups, most, folds, repeats, grouped, test_size, accuracy, floor, coverage, sentences)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _percent(share: float) -> str:
@@ -133,7 +130,7 @@ def _on_folds(most: int, folds: int, repeats: int, smallest: str) -> str:
 def _on_groups(shared: int) -> str:
     if shared:
         return (
-            f"{_count(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one "
+            f"{plural(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one "
             "that is there already. Keep photographs of one object together (the column 'group' of manifest.csv does "
             "it); otherwise the model is examined on what it has learnt."
         )
@@ -149,7 +146,7 @@ def _on_hold_out(test_size: float, least: int, smallest: str) -> str:
             f"Holding out {_percent(test_size)} leaves about {round(test_size * least)} objects of the smallest class "
             "to judge by, which is enough for a first figure."
         )
-    fifth = _count(max(1, round(0.2 * least)), "object")
+    fifth = plural(max(1, round(0.2 * least)), "object")
     return (
         f"Do not hold photographs out for good: a fifth of '{to_text(smallest)}' would be only about {fifth}. Train "
         "with --test-size 0 and judge by out-of-fold predictions, in which every photograph is examined once by a "
@@ -160,11 +157,11 @@ def _on_hold_out(test_size: float, least: int, smallest: str) -> str:
 def _on_accuracy(smallest: str, least: int, interval: tuple[float, float], total: int) -> str:
     low, high = (_percent(end) for end in _at_90(total))
     overall = (
-        f"A model that recognises nine of ten of the {_count(total, 'object')} is right on {low} to {high} of further "
+        f"A model that recognises nine of ten of the {plural(total, 'object')} is right on {low} to {high} of further "
         "ones (95 % interval)"
     )
     if least < FEW:
-        return f"{overall}; for '{to_text(smallest)}' alone no figure can be stated from {_count(least, 'object')}."
+        return f"{overall}; for '{to_text(smallest)}' alone no figure can be stated from {plural(least, 'object')}."
     low, high = (_percent(end) for end in interval)
     return (
         f"{overall}; for '{to_text(smallest)}' alone, with {least}, on {low} to {high}. Models whose figures differ by "
@@ -177,9 +174,9 @@ def _on_coverage(coverage: float, least: int, smallest: str) -> str:
         return (
             "Answers that list every class still in play can promise to hold the right one up to "
             f"{_percent(coverage)} of the time for each class alone; '{to_text(smallest)}' with its "
-            f"{_count(least, 'object')} sets this limit (90 % needs 9 objects, 95 % needs 19, 99 % needs 99)."
+            f"{plural(least, 'object')} sets this limit (90 % needs 9 objects, 95 % needs 19, 99 % needs 99)."
         )
     return (
-        f"No promise of coverage can be made for '{to_text(smallest)}' alone: its {_count(least, 'object')} fall "
+        f"No promise of coverage can be made for '{to_text(smallest)}' alone: its {plural(least, 'object')} fall "
         "short of the 4 that 80 % needs (9 for 90 %, 19 for 95 %)."
     )

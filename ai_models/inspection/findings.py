@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ai_models.core.counts import objects_among, photographs_of, plural
 from ai_models.core.folders import leads_out, other_files
 from ai_models.core.images import Verdict
 from ai_models.core.paths import to_text
@@ -74,7 +75,7 @@ def _leaks(scan: Scan) -> Iterator[Finding]:
         sides = sorted({str(r.split) for rows in crossing for r in rows if r.split})
         yield Finding(
             1, "leak",
-            f"{_say(len(crossing), 'object', 'stands', 'stand')} on several sides of the split "
+            f"{_objects(crossing)} on several sides of the split "
             f"({', '.join(sides)}): figures from this split are too high, so split again by groups.",
             _paths(row for rows in crossing for row in rows),
         )  # fmt: skip
@@ -87,7 +88,7 @@ def _label_conflicts(scan: Scan) -> Iterator[Finding]:
         names = "; ".join(f"{pair} ({n})" for pair, n in sorted(pairs.items())[:5])
         yield Finding(
             1, "label_conflict",
-            f"{_say(len(torn), 'object', 'stands', 'stand')} in several classes ({names}): "
+            f"{_objects(torn)} in several classes ({names}): "
             "look which label is right and move or remove the other photograph.",
             _paths(row for rows in torn for row in rows),
         )  # fmt: skip
@@ -145,7 +146,7 @@ def _classes(scan: Scan) -> Iterator[Finding]:
         yield Finding(2, "no_classes", "No photograph lies in a class folder, so nothing can be trained on labels.")
         return
     if unlabelled:
-        text = f"{_say(len(unlabelled), 'photograph', 'lies', 'lie')} outside every class folder, without a label."
+        text = f"{_photographs(scan, unlabelled, 'lies', 'lie')} outside every class folder, without a label."
         yield Finding(2, "unlabelled", text, unlabelled)
     if len(counts) == 1:
         name = next(iter(counts))
@@ -154,21 +155,23 @@ def _classes(scan: Scan) -> Iterator[Finding]:
             f"There is only one class, '{to_text(name)}': if its subfolders are the classes, give that folder instead.",
         )  # fmt: skip
         return
-    few = sorted((g, name) for name, (_, g) in counts.items() if g < FEW_OBJECTS)
+    few = sorted((g, n, name) for name, (n, g) in counts.items() if g < FEW_OBJECTS)
     if few:
-        names = ", ".join(f"'{to_text(name)}' ({g})" for g, name in few)
+        names = ", ".join(f"'{to_text(name)}' ({photographs_of(n, g)})" for g, n, name in few)
         yield Finding(
             2, "small_class",
             f"{_say(len(few), 'class', 'has', 'have', 'classes')} fewer than {FEW_OBJECTS} "
             f"different objects: {names}. Figures for them will say little; photograph more objects.",
         )  # fmt: skip
-    sizes = sorted((n, name) for name, (n, _) in counts.items())
-    ratio = sizes[-1][0] / sizes[0][0]
+    sizes = sorted((g, n, name) for name, (n, g) in counts.items())
+    (least, *_, smallest), (most, *_, largest) = sizes[0], sizes[-1]
+    ratio = most / least
     if ratio >= MUCH_LARGER:
         yield Finding(
             3, "imbalance",
-            f"The largest class '{to_text(sizes[-1][1])}' ({sizes[-1][0]}) has {ratio:.1f} times the photographs of "
-            f"the smallest '{to_text(sizes[0][1])}' ({sizes[0][0]}): augment by class and judge by balanced accuracy.",
+            f"The largest class '{to_text(largest)}' ({photographs_of(sizes[-1][1], most)}) has {ratio:.1f} times the "
+            f"objects of the smallest '{to_text(smallest)}' ({photographs_of(sizes[0][1], least)}): augment by class "
+            "and judge by balanced accuracy.",
         )  # fmt: skip
 
 
@@ -191,7 +194,7 @@ def _quality(scan: Scan) -> Iterator[Finding]:
         fate = "They stay in" if scan.config.keep_failing else "They were left out of"
         yield Finding(
             2, "low_quality",
-            f"{_say(len(failing), 'photograph', 'fails', 'fail')} the {level} quality "
+            f"{_photographs(scan, [f.path for f in failing], 'fails', 'fail')} the {level} quality "
             f"levels: {listed}. {fate} the manifest.",
             tuple(f.path for f in failing),
         )  # fmt: skip
@@ -241,21 +244,21 @@ def _sizes(scan: Scan) -> Iterator[Finding]:
     readable = [f for f in scan.files if f.probe.readable]
     tiny = tuple(f.path for f in readable if min(f.probe.width, f.probe.height) < TINY)
     if tiny:
-        text = f"{_say(len(tiny), 'photograph', 'has', 'have')} a side under {TINY} pixels."
+        text = f"{_photographs(scan, tiny, 'has', 'have')} a side under {TINY} pixels."
         yield Finding(2, "tiny", text, tiny)
     sides = np.array([[f.probe.width, f.probe.height] for f in readable], dtype=np.float64)
     odd = tuple(f.path for f, (w, h) in zip(readable, sides, strict=True) if max(w / h, h / w) > ODD_ASPECT)
     if odd:
-        text = f"{_say(len(odd), 'photograph', 'is', 'are')} more than {ODD_ASPECT:g} times as long as wide"
+        text = f"{_photographs(scan, odd, 'is', 'are')} more than {ODD_ASPECT:g} times as long as wide"
         yield Finding(3, "odd_shape", f"{text}; features see the whole picture squeezed to a square.", odd)
     area = sides.prod(axis=1)
     far = tuple(f.path for f, a in zip(readable, area, strict=True) if a * 16 < float(np.median(area)))
     if far:
-        text = f"{_say(len(far), 'photograph', 'has', 'have')} under a sixteenth of the usual number of pixels."
+        text = f"{_photographs(scan, far, 'has', 'have')} under a sixteenth of the usual number of pixels."
         yield Finding(3, "odd_size", text, far)
-    turned = sum(f.probe.exif_turned for f in readable)
+    turned = [f.path for f in readable if f.probe.exif_turned]
     if turned:
-        text = f"{_say(turned, 'photograph', 'carries', 'carry')} an EXIF turn"
+        text = f"{_photographs(scan, turned, 'carries', 'carry')} an EXIF turn"
         yield Finding(3, "exif_turned", f"{text}, which is applied when reading.")
 
 
@@ -306,6 +309,17 @@ def _say(n: int, one: str, does: str, do: str, several: str = "") -> str:
     """Return the count, its noun and its verb in the number that fits; without a noun the verb alone."""
     verb = does if n == 1 else do
     return f"{n} {one if n == 1 else several or one + 's'} {verb}" if one else verb
+
+
+def _objects(sets: Sequence[Sequence[ImageRecord]]) -> str:
+    photographs = plural(sum(map(len, sets)), "photograph")
+    return f"{plural(len(sets), 'object')} ({photographs}) {'stands' if len(sets) == 1 else 'stand'}"
+
+
+def _photographs(scan: Scan, paths: Sequence[str], does: str, do: str) -> str:
+    """Return both counts of these files and the verb that fits; one left out of the manifest is its own object."""
+    objects = objects_among(paths, {r.path: r.group for r in scan.manifest})
+    return f"{photographs_of(len(paths), objects)} {does if len(paths) == 1 else do}"
 
 
 def _paths(rows: Iterable[ImageRecord]) -> tuple[str, ...]:

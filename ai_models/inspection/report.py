@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ai_models.core.counts import objects_among, photographs_of
 from ai_models.core.errors import ImageError
 from ai_models.core.images import Verdict, read_image
 from ai_models.core.paths import to_text
@@ -70,16 +71,13 @@ def _summary(page: Page, scan: Scan, findings: tuple[Finding, ...], score: Datas
     groups = len(set(rows.groups.tolist()))
     tiles: list[tuple[str, object, str]] = [
         ("Score", f"{score.overall:.0f}", "of 100"),
-        (
-            "Photographs",
-            len(rows),
-            f"and {len(scan.manifest.copies())} copies" if scan.manifest.copies() else "readable",
-        ),
-        ("Different objects", groups, "after joining duplicates"),
+        ("Photographs / objects", f"{len(rows)} / {groups}", "objects, after joining duplicates, are what counts as n"),
         ("Classes", len(rows.classes), "folders" if rows.classes else "no class folders"),
         ("Unreadable", unreadable, f"of {len(scan.files)} files"),
         ("To mend", counts[1] + counts[2], f"{counts[1]} of them grave"),
     ]
+    if copies := len(scan.manifest.copies()):
+        tiles.insert(3, ("Augmented copies", copies, "never counted as n"))
     parts = [[name, PARTS[name], score.weights[name], f"{value:.0%}"] for name, value in score.parts.items()]
     page.section(
         "Summary",
@@ -215,8 +213,9 @@ def _quality(page: Page, scan: Scan) -> None:
         for name in SCORES
     ]  # fmt: skip
     worst = sorted(judged, key=lambda f: (not f.failures, _overall(f), f.path))
-    failing = sum(bool(f.failures) for f in judged)
-    title = f"Below the level: {failing}" if failing else "The lowest scores (all pass)"
+    below = [f.path for f in judged if f.failures]
+    failing, objects = len(below), objects_among(below, {r.path: r.group for r in scan.manifest})
+    title = f"Below the level: {photographs_of(failing, objects)}" if failing else "The lowest scores (all pass)"
     shown = worst[: min(MOST_PICTURES, failing or 8)]
     gallery = [_picture(scan, f.path, (f"{_overall(f):.0f} of 100", *f.failures)) for f in shown]
     page.section(
@@ -257,19 +256,23 @@ def _sizes(page: Page, scan: Scan) -> None:
         y_label="height in pixels",
         log=True,
     )
-    kinds = Counter((f.probe.format, f.probe.mode) for f in readable)
-    sizes: dict[tuple[str, str], int] = {}
+    group_of = {r.path: r.group or r.source_id for r in scan.manifest}
+    kinds: dict[tuple[str, str], list[InspectedFile]] = {}
     for f in readable:
-        sizes[f.probe.format, f.probe.mode] = sizes.get((f.probe.format, f.probe.mode), 0) + f.probe.bytes
+        kinds.setdefault((f.probe.format, f.probe.mode), []).append(f)
     rows = [
-        [form, mode, n, f"{sizes[form, mode] / 2**20:.1f} MB"]
-        for (form, mode), n in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        [*kind, len(files), objects_among([f.path for f in files], group_of), _megabytes(files)]
+        for kind, files in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     page.section(
         "Sizes and formats",
         page.figure(chart, "One point for each photograph, after the EXIF turn."),
-        page.table(["format", "colour mode", "photographs", "on disk"], rows),
+        page.table(["format", "colour mode", "photographs", "objects", "on disk"], rows),
     )
+
+
+def _megabytes(files: list[InspectedFile]) -> str:
+    return f"{sum(f.probe.bytes for f in files) / 2**20:.1f} MB"
 
 
 def _unreadable(page: Page, scan: Scan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_models.core.paths import to_text
-from ai_models.core.records import Manifest, Split
+from ai_models.core.records import ImageRecord, Manifest, Split
 
 __all__ = ["summary"]
 
@@ -33,8 +33,12 @@ def summary(manifest: Manifest) -> str:
 
 def _row(manifest: Manifest, names: list[str], title: str, copies: bool) -> list[str]:
     rows = [r for r in manifest if r.label in names]
-    cells = []
+    cells, copied = [], [r for r in rows if r.is_copy]
     for side in _SIDES:
         here = [r for r in rows if r.split is side and not r.is_copy]
-        cells.append(f"{len(here)} ({len({r.group or r.path for r in here})})" if here else "-")
-    return [title, *cells, *([str(sum(r.is_copy for r in rows))] if copies else [])]
+        cells.append(_both(here))
+    return [title, *cells, *([_both(copied)] if copies else [])]
+
+
+def _both(rows: list[ImageRecord]) -> str:
+    return f"{len(rows)} ({len({r.group or r.source_id or r.path for r in rows})})" if rows else "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ai_models.classifier import Judge
+from ai_models.core.counts import photographs_of
 from ai_models.ensemble.conformal import groups_needed
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "|---|---|---|",
         *(f"| {_cell(c)} | {n['images']} | {n['groups']} |" for c, n in metrics["training"]["classes"].items()),
         "",
-        f"## What it reached ({where}: {judged['images']} photographs of {judged['groups']} objects)",
+        f"## What it reached ({where}: {photographs_of(judged['images'], judged['groups'])})",
         "",
         "| figure | value |",
         "|---|---|",

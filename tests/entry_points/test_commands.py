@@ -34,7 +34,7 @@ def test_inspect_goes_to_a_new_numbered_place(call, photographs, tree_hash):
         said = _done(call("inspect", "--data-dir", photographs, "--quick-mode")).stdout
         assert f"report    reports/{name}/inspection.html" in said
         assert Path(f"reports/{name}/manifest.csv").is_file()
-    assert "34 images of 3 classes show 34 objects" in said
+    assert "34 photographs of 34 objects in 3 classes" in said
     assert tree_hash(photographs) == before
 
 
@@ -97,11 +97,13 @@ def test_the_chain_by_folders_keeps_copies_out_of_every_score(call, photographs,
     copies = rows.copies()
     assert copies
     assert all(r.split is Split.TRAIN for r in copies)
-    assert f"cedar: 9 photographs, {sum(r.label == 'cedar' for r in copies)} copies" in said
+    made = [r for r in copies if r.label == "cedar"]
+    objects = len({r.source_id for r in made})  # each photograph here shows an object of its own
+    assert f"cedar: 9 photographs of 9 objects, {len(made)} copies of {objects} objects" in said
     assert "look at   more/contact_sheets" in said
     strict = ("--target-samples", "14", "--quality-threshold", "1", "--cv-folds", "3")
     said = _done(call("augment", "--input-dir", photographs, "--output-dir", "none", *strict)).stdout
-    assert "cedar: 9 photographs, 0 copies; thrown away: " in said
+    assert "cedar: 9 photographs of 9 objects, 0 copies of 0 objects; thrown away: " in said
     assert " copies not made" in said
     assert "look at" not in said
     said = _done(call("train", "--data-dir", "more", *quick)).stdout

@@ -79,7 +79,7 @@ def test_files_formats_and_sizes(folder, make_picture):
     assert found["wrong_extension"].paths == ("coin/really png.jpg",)
     assert "JPEG 14, PNG 1" in found["mixed_formats"].message
     assert "RGB 14, L 1" in found["mixed_modes"].message
-    assert found["exif_turned"].message.startswith("1 photograph carries")
+    assert found["exif_turned"].message.startswith("1 photograph of 1 object carries")
     assert found["other_files"].paths == ("coin/notes.txt",)
     assert found["unreadable_corrupt"].paths == ("coin/cut.jpg",)
     assert "coin/tiny.jpg" in found["low_quality"].paths

@@ -131,9 +131,9 @@ def test_the_summary_counts_photographs_and_groups():
     rows += [replace(rows[0], path="copy.jpg", source_id=rows[0].path), ImageRecord("x.jpg", split=Split.EXCLUDED)]
     assert summary(_manifest(*rows)).splitlines() == [
         "class       train  val  test  excluded  copies",
-        "(no class)      -    -     -     1 (1)       0",
-        "a           5 (4)    -     -         -       1",
-        "b           4 (4)    -     -         -       0",
-        "all         9 (8)    -     -     1 (1)       1",
+        "(no class)      -    -     -     1 (1)       -",
+        "a           5 (4)    -     -         -   1 (1)",
+        "b           4 (4)    -     -         -       -",
+        "all         9 (8)    -     -     1 (1)   1 (1)",
         "photographs (groups)",
     ]
