@@ -2,6 +2,7 @@
 
 The data's way, one stage after the other; `pipeline` is the whole of it on one page::
 
+      0 downloading    -> folder of images from a list, ledger                                 amulet-ai download
     folder of images
       1 inspection     -> manifest with groups, findings, report     dataset_inspector.py      amulet-ai inspect
       2 splitting      -> its columns split and fold                                           amulet-ai split

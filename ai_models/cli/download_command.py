@@ -40,7 +40,7 @@ def command(csv: Path, output_dir: Path, consolidate_dir: Path | None, dry_run: 
     if dry_run:
         entries, faulty = downloading.check_list(csv)
         for entry, reason in faulty:
-            click.echo(f"- {entry.url}: {reason}")
+            click.echo(f"- {downloading.printable(entry.url)}: {reason}")
         classes = len({entry.label for entry in entries})
         click.echo(f"{len(entries)} addresses of {classes} classes, {len(faulty)} of them cannot be asked")
         return

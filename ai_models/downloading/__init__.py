@@ -10,7 +10,7 @@ from ai_models.downloading.ledger import Record
 from ai_models.downloading.listing import Entry, read_list
 from ai_models.downloading.outcome import Outcome
 from ai_models.downloading.stage import Download, check_list, download
-from ai_models.downloading.summary import summary
+from ai_models.downloading.summary import printable, summary
 from ai_models.downloading.wire import Network
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "consolidate",
     "download",
     "is_public",
+    "printable",
     "read_list",
     "summary",
 ]

@@ -167,7 +167,7 @@ def _request(wire: Wire, target: Target, user_agent: str) -> http.client.HTTPRes
     connection.putrequest("GET", target.path, skip_host=True, skip_accept_encoding=True)
     connection.putheader("Host", target.authority)
     connection.putheader("User-Agent", user_agent)
-    connection.putheader("Accept", "image/*")
+    connection.putheader("Accept", "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5")
     connection.putheader("Accept-Encoding", "identity")
     connection.putheader("Connection", "close")
     connection.endheaders()

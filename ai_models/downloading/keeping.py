@@ -10,39 +10,77 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 from ai_models.core.errors import OutputError
 from ai_models.core.images import Probe, probe
+from ai_models.core.logs import get_logger
 from ai_models.downloading.ledger import file_name
 from ai_models.downloading.outcome import Outcome
 
-__all__ = ["Store", "same_bytes"]
+__all__ = ["Store", "locked", "same_bytes"]
 
+_log = get_logger(__name__)
 _PARTIAL = ".partial"
 _DECODES = threading.BoundedSemaphore(2)  # a picture at the pixel limit takes half a gigabyte
 _CHUNK = 2**20
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while inside, where the system can lock one; the lock ends with the process.
+
+    Raises
+    ------
+    OutputError
+        When another run is inside.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OutputError(f"another run writes to '{folder}': wait for it or choose another output folder") from error
+    except OSError:  # a file system without locks
+        _log.debug("no lock on %s", folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Store:
-    """The output folder.
+    """The output folder, as a context.
 
     Parameters
     ----------
     folder
-        Where the class folders stand. What is under way lies in its hidden folder ``.partial``, which goes with the
-        store; what a killed run left there is thrown away.
+        Where the class folders stand. What is under way lies in its hidden folder ``.partial``, which goes at the
+        end; what a killed run left there is thrown away.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._partial = folder / _PARTIAL
-        self.close()
-        self._partial.mkdir()
         self._placing = threading.Lock()
 
-    def close(self) -> None:
-        """Throw away what was under way."""
+    def __enter__(self) -> Self:
+        self._clear()
+        self._partial.mkdir()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         if self._partial.is_dir() and not self._partial.is_symlink():
             shutil.rmtree(self._partial, ignore_errors=True)
 

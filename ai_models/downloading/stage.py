@@ -18,7 +18,7 @@ from ai_models.core.settings import DownloadConfig
 from ai_models.downloading.agenda import Agenda, Turn
 from ai_models.downloading.consolidation import Consolidated, apart, consolidate
 from ai_models.downloading.fetching import fetch, parse
-from ai_models.downloading.keeping import Store
+from ai_models.downloading.keeping import Store, locked
 from ai_models.downloading.ledger import LEDGER, Ledger, Record, file_name
 from ai_models.downloading.listing import Entry, read_list
 from ai_models.downloading.outcome import FetchError, StoppedError, may_pass
@@ -86,8 +86,7 @@ def download(
 ) -> Download:
     """Fetch the images of a list into one folder a class, and write down where each comes from.
 
-    A row whose file is there is not asked for again; one that failed for a passing reason is. One run at a time may
-    write to a folder.
+    A row whose file is there is not asked for again; one that failed for a passing reason is.
 
     Parameters
     ----------
@@ -113,17 +112,13 @@ def download(
     if consolidate_dir is not None:
         apart(Path(output_dir), Path(consolidate_dir))
     folder = prepare_output_dir(output_dir, ours=LEDGER, overwrite=True)
-    ledger = Ledger(folder, entries)
-    store = Store(folder)
-    try:
-        with ledger:
+    with locked(folder):
+        with Ledger(folder, entries) as ledger, Store(folder) as store:
             waiting = [entry for entry in entries if _to_ask(ledger.get(entry), store, config)]
             run = _Run(waiting, config, network, store, ledger)
             for _ in progress(run, total=len(waiting), label="download", unit="file"):
                 pass
         records = ledger.rewrite()
-    finally:
-        store.close()
     together = None
     if consolidate_dir is not None:
         together = consolidate(records, folder, Path(consolidate_dir), config.link_mode)

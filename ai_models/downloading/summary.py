@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from ai_models.downloading.ledger import Record
 from ai_models.downloading.stage import Download
 
-__all__ = ["summary"]
+__all__ = ["printable", "summary"]
 
 _SHOWN = 5
 
@@ -30,13 +30,18 @@ def summary(done: Download) -> str:
     return "\n".join([*lines, *_together(done)])
 
 
+def printable(text: str) -> str:
+    """Return a text of the list for a terminal: what would steer it is escaped."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def _failures(done: Download) -> list[str]:
     failed: dict[str, list[Record]] = defaultdict(list)
     for record in done.records:
         if not record.ok:
             failed[record.verdict].append(record)
     return [
-        f"failed, {verdict}: {len(rows)}, such as {rows[0].url} ({rows[0].detail})"
+        f"failed, {verdict}: {len(rows)}, such as {printable(rows[0].url)} ({rows[0].detail})"
         for verdict, rows in sorted(failed.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from ai_models.downloading import download
-from ai_models.downloading.fetching import _seconds, parse
+from ai_models.downloading import download, summary
+from ai_models.downloading.fetching import _redirected, _seconds, parse
 from ai_models.downloading.outcome import FetchError
 
 from .conftest import FAST, LOCAL, picture
@@ -87,7 +87,8 @@ def test_the_bytes_are_kept_as_they_were_sent(fetched, site, tmp_path):
     assert (record.width, record.height, record.status, record.content_type) == (32, 24, 200, "image/jpeg")
     assert (record.final_url, record.attempts, record.verdict) == (site.url("/image/7"), 1, "ok")
     assert site.heads["/image/7"] == {
-        "Host": f"127.0.0.1:{site.port}", "User-Agent": FAST.user_agent, "Accept": "image/*",
+        "Host": f"127.0.0.1:{site.port}", "User-Agent": FAST.user_agent,
+        "Accept": "image/jpeg, image/png, image/*;q=0.8, */*;q=0.5",
         "Accept-Encoding": "identity", "Connection": "close",
     }  # fmt: skip
 
@@ -167,3 +168,18 @@ def test_addresses_that_are_not_asked(url, words):
 )  # fmt: skip
 def test_addresses_are_sent_in_ascii(url, sent):
     assert parse(url).url == sent
+
+
+def test_encryption_is_not_left_on_a_redirect():
+    safe, plain = parse("https://example.org/a"), parse("http://example.org/a")
+    with pytest.raises(FetchError, match="redirect_refused: redirects from https to http"):
+        _redirected(safe, "http://example.org/b")
+    assert _redirected(safe, "b?c").url == "https://example.org/b?c"
+    assert _redirected(plain, "https://example.org/b").url == "https://example.org/b"
+    assert _redirected(plain, "/ก".encode().decode("latin-1")).url == "http://example.org/%E0%B8%81"
+
+
+def test_a_hostile_address_is_shown_without_its_control_characters(listed, tmp_path):
+    done = download(listed(("http://example.org/\x1b]0;owned\x07", "a")), tmp_path / "out", FAST, network=LOCAL)
+    assert done.records[0].verdict == "bad_url"
+    assert "http://example.org/\\x1b]0;owned\\x07 (a control character" in summary(done)

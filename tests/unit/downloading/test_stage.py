@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from ai_models.core.errors import DataError, OutputError
-from ai_models.downloading import download, summary
+from ai_models.downloading import Entry, download, summary
+from ai_models.downloading.agenda import Turn
+from ai_models.downloading.keeping import Store, locked
+from ai_models.downloading.ledger import Ledger
 from ai_models.downloading.stage import _Run
 
 from .conftest import FAST, LOCAL, picture
@@ -209,7 +212,7 @@ def test_a_slow_host_does_not_hold_up_others(site, listed, tmp_path):
     slow = [(f"http://slow.example:{site.port}/silent/{i}", "a") for i in range(6)]
     quick = [(f"http://quick.example:{site.port}/image/{i}", "a") for i in range(6)]
     order = []
-    write = __import__("ai_models.downloading.ledger", fromlist=["Ledger"]).Ledger.append
+    write = Ledger.append
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
             "ai_models.downloading.ledger.Ledger.append", lambda self, r: (order.append(r.url), write(self, r))
@@ -258,3 +261,24 @@ def test_folders_within_each_other_are_refused(listed, tmp_path):
     for one, other in (("o", "o"), ("o", "o/in"), ("o/in", "o")):
         with pytest.raises(OutputError, match="must lie apart"):
             download(path, tmp_path / one, FAST, consolidate_dir=tmp_path / other)
+
+
+def test_two_runs_do_not_write_to_one_folder(site, listed, tmp_path):
+    out = tmp_path / "o"
+    out.mkdir()
+    with locked(out), pytest.raises(OutputError, match="another run writes to"):
+        download(listed((site.url("/image/1"), "a")), out, FAST, network=LOCAL)
+    assert not site.asked
+    assert download(listed((site.url("/image/1"), "a")), out, FAST, network=LOCAL).records[0].ok
+
+
+def test_waits_grow_and_depend_on_the_seed_and_the_address_alone(tmp_path):
+    def waits(url, seed=0):
+        run = _Run([], FAST.replace(seed=seed), LOCAL, Store(tmp_path), Ledger(tmp_path, []))
+        return [run._wait(Turn(0, Entry(url, "a", {}), "h", n), 0.0) for n in range(1, 10)]
+
+    one = waits("http://e.org/1")
+    assert one == waits("http://e.org/1")
+    assert one != waits("http://e.org/2")
+    assert one != waits("http://e.org/1", seed=1)
+    assert all(0.5 <= wait / min(30, 0.5 * 2**n) <= 1.5 for n, wait in enumerate(one))
