@@ -66,7 +66,7 @@ def test_a_list_becomes_a_folder_that_the_next_command_reads(call, web, loopback
     assert {(r["source"], r["licence"]) for r in table} == {("a museum", "museum")}
     assert [r["conflict"] for r in table] == ["birch", "", "", "", "", "", "", "พระ"]
     assert all(Path("out", r["file"]).stat().st_ino == Path("all", r["file"]).stat().st_ino for r in table if r["file"])
-    assert "7 images of 2 classes" in call("inspect", "--data-dir", "out", "--quick-mode").stdout
+    assert "7 photographs of 6 objects in 2 classes" in call("inspect", "--data-dir", "out", "--quick-mode").stdout
 
     before = web.asked
     again = call(*arguments)
