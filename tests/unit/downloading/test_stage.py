@@ -117,7 +117,8 @@ def test_a_file_that_is_not_there_whole_is_fetched_again(damage, site, listed, t
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program that was started in the background ignores it
 from ai_models.core.settings import DownloadConfig
 from ai_models.downloading import Network, download
 config = DownloadConfig(workers=2, per_host=2, delay=0, retries=2)
