@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := .demo
+HOSTILE := .hostile
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types contracts unit
+.PHONY: help env demo test lint types contracts unit hostile-images
 
 help:
 	@echo "make env    the environment in $(VENV) (once)"
 	@echo "make demo   inspect, split, augment, extract, train, evaluate, predict on real photographs"
 	@echo "make test   lint, types, import contracts, tests with coverage"
+	@echo "make hostile-images   fetch the test images of Pillow, broken ones among them, and say how to test on them"
 
 env: $(STAMP)
 
@@ -42,3 +44,15 @@ contracts: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+hostile-images: $(HOSTILE)/images
+	@echo "AMULET_AI_HOSTILE_IMAGES=$(HOSTILE)/images $(BIN)/pytest tests/properties/test_hostile_files.py"
+	@echo "$(BIN)/python benchmarks/hostile.py $(HOSTILE)/images"
+
+# the source package of a fixed version, unpacked by Python's own safe filter, and of it the images alone
+$(HOSTILE)/images: | $(STAMP)
+	@mkdir -p $(HOSTILE)
+	$(BIN)/python -m pip download --quiet --no-deps --no-binary pillow --dest $(HOSTILE) pillow==12.1.0
+	@rm -rf $(HOSTILE)/unpacked && mkdir $(HOSTILE)/unpacked
+	@$(BIN)/python -c 'import sys, tarfile; package = tarfile.open(sys.argv[1]); package.extractall(sys.argv[2], [m for m in package if "/Tests/images/" in m.name], filter="data")' $(HOSTILE)/pillow-12.1.0.tar.gz $(HOSTILE)/unpacked
+	@mv $(HOSTILE)/unpacked/pillow-12.1.0/Tests/images $@

@@ -119,7 +119,8 @@ def _jpeg(data: bytes) -> Stripped:
             at += 1
         marker = data[at + 1]
         if marker == 0xDA:
-            return Stripped(b"".join([*kept, data[at:]]), orientation or 1, exif=exif)
+            short = data.rfind(b"\xff\xd9", at) < 0
+            return Stripped(b"".join([*kept, data[at:]]), orientation or 1, short=short, exif=exif)
         if marker == 0xD9:
             raise ImageError(Verdict.CORRUPT, "the image ends before its pixels begin")
         if marker in _STANDALONE:
@@ -187,24 +188,61 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _gif(data: bytes) -> Stripped:
+    """Keep the first picture and its graphic control; of the others only whether they are there counts."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
-    at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    at = 13 + _gif_colours(flags)
+    kept, control = data[:at], b""
     while data[at] != 0x2C:
         if data[at] == 0x3B:
             raise ImageError(Verdict.CORRUPT, "no picture")
-        at += 1
-        if data[at - 1] == 0x21:  # an extension: a label, then blocks until an empty one
-            at += 1
-            while data[at]:
-                at += 1 + data[at]
-            at += 1
-    left, top, w, h = struct.unpack_from("<HHHH", data, at + 1)
-    return Stripped(data, size=(max(width, left + w), max(height, top + h)))
+        end = _gif_blocks_end(data, at + 2) if data[at] == 0x21 else at + 1
+        if data[at : at + 3] == b"\x21\xf9\x04":
+            control = data[at:end]
+        at = end
+    left, top, w, h, flags = struct.unpack_from("<HHHHB", data, at + 1)
+    size = (max(width, left + w), max(height, top + h))
+    try:
+        end = _gif_blocks_end(data, at + 11 + _gif_colours(flags))
+    except IndexError:
+        return Stripped(kept + control + data[at:], size=size, short=True)
+    return Stripped(kept + control + data[at:end] + b";", size=size, short=not _gif_ends(data, end))
+
+
+def _gif_colours(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _gif_blocks_end(data: bytes, at: int) -> int:
+    while data[at]:
+        at += 1 + data[at]
+    return at + 1
+
+
+def _gif_ends(data: bytes, at: int) -> bool:
+    """Return whether the pictures that follow are whole."""
+    try:
+        while data[at] != 0x3B:
+            if data[at] == 0x21:
+                at = _gif_blocks_end(data, at + 2)
+            elif data[at] == 0x2C:
+                at = _gif_blocks_end(data, at + 11 + _gif_colours(data[at + 9]))
+            else:
+                at += 1
+    except IndexError:
+        return False
+    return True
+
+
+_RUNS = 2**22  # pixels, and bytes, of a run-length coded BMP: Pillow decodes it in Python, two seconds for as many
 
 
 def _bmp(data: bytes) -> Stripped:
     if len(data) < 26:
         raise ImageError(Verdict.TRUNCATED, "the header is cut off")
+    if len(data) >= 34 and int.from_bytes(data[14:18], "little") >= 40 and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
+        width, height = struct.unpack_from("<Ii", data, 18)
+        if width > 2**15 or width * abs(height) > _RUNS or len(data) > _RUNS:
+            raise ImageError(Verdict.BOMB, f"run-length coded, more than {_RUNS:,} pixels or bytes")
     return Stripped(data)
 
 
@@ -247,10 +285,24 @@ def _tiff(data: bytes) -> Stripped:
         if total > len(data) or (n > 1 and kind not in (1, 2, 7) and TiffTags.lookup(tag).length == 1):
             raise ImageError(Verdict.CORRUPT, f"tag {tag} holds more values than it can")
     patched += bytes(struct.calcsize(word))  # no next directory
+    _refuse_tiff_variants(values)
     orientation = orientation if 1 <= orientation <= 8 else 1
     whole = memoryview(data)  # a large file is copied once, not twice
     patched_file = b"".join((whole[:at], patched, whole[at + len(patched) :]))
     return Stripped(patched_file, orientation, _tiff_tile(values), _tiff_short(values, len(data)), data)
+
+
+# none, CCITT, LZW, JPEG of both kinds, deflate of both kinds, PackBits; decoders of others may be absent, and complain
+_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946))
+_MOST_SAMPLES = 6
+
+
+def _refuse_tiff_variants(values: dict[int, tuple[int, ...]]) -> None:
+    compression, samples = (*values.get(259, ()), 1)[0], (*values.get(277, ()), 1)[0]
+    if compression not in _COMPRESSIONS:
+        raise ImageError(Verdict.UNSUPPORTED, f"a TIFF of compression {compression}")
+    if samples > _MOST_SAMPLES:
+        raise ImageError(Verdict.UNSUPPORTED, f"a TIFF of {samples} samples a pixel")
 
 
 class _TiffReader(NamedTuple):

@@ -190,6 +190,7 @@ def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS
         if size is not None and image.format == "JPEG":
             image.draft("RGB", (size, size))
         load(image)
+        _refuse_short(stripped)
         return to_rgb(image, stripped.orientation)
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile data
         raise _explain(error, stripped) from error
@@ -253,6 +254,7 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
     )  # fmt: skip
     try:
         load(image)
+        _refuse_short(stripped)
         pixels = to_rgb(image, stripped.orientation)
     except Exception as error:  # as in decode
         fault = _explain(error, stripped)
@@ -291,6 +293,8 @@ def _bound_by_header(stream: BinaryIO, max_pixels: int) -> None:
     def read(at: int, count: int) -> bytes:
         if at + count <= len(head):
             return head[at : at + count]
+        if at > MAX_BYTES:
+            return b""
         stream.seek(at)
         return stream.read(count)
 
@@ -326,6 +330,11 @@ def _bound(size: tuple[int, int], kind: str, max_pixels: int) -> None:
         limit = min(limit, MAX_PIXELS // 2)
     if size[0] * size[1] > limit:
         raise ImageError(Verdict.BOMB, f"{size[0]} x {size[1]} pixels, more than the {limit:,} that are decoded")
+
+
+def _refuse_short(stripped: Stripped) -> None:
+    if stripped.short:  # though its first picture may be whole
+        raise ImageError(Verdict.TRUNCATED, "the end of the file is missing")
 
 
 def _explain(error: Exception, stripped: Stripped) -> ImageError:

@@ -125,9 +125,14 @@ def missing_rows(data: bytes, kind: str) -> float:
     """
     if kind == "WEBP":
         return 1.0
-    first, second = (_decoded_onto(data, kind, ground) for ground in (0, 255))
-    if first is None or second is None or first.size != second.size:
+    try:
+        first, second = (_decoded_onto(data, kind, ground) for ground in (0, 255))
+        return _share_that_differs(first, second)
+    except Exception:  # not even the header is whole
         return 1.0
+
+
+def _share_that_differs(first: Image.Image, second: Image.Image) -> float:
     missing = np.concatenate([_differ(a, b) for (_, a), (_, b) in zip(_bands(first), _bands(second), strict=True)])
     if not missing.any():  # the plugin paints the ground of a transparent GIF: rows wholly of that colour
         colour = _rows(first.crop((0, first.height - 1, *first.size)))[-1, -1]
@@ -143,14 +148,11 @@ def _differ(a: Image.Image, b: Image.Image) -> NDArray[np.bool_]:
     return np.asarray((_rows(a) != _rows(b)).any(axis=1))
 
 
-def _decoded_onto(data: bytes, kind: str, ground: int) -> Image.Image | None:
+def _decoded_onto(data: bytes, kind: str, ground: int) -> Image.Image:
+    image = PLUGINS[kind](io.BytesIO(data))
+    image.im = Image.new(image.mode, image.size, ground).im
     try:
-        image = PLUGINS[kind](io.BytesIO(data))
-        image.im = Image.new(image.mode, image.size, ground).im
-        try:
-            image.load()
-        except Exception:  # the fault that brought us here; what was decoded before it counts
-            image.tile = []
-    except Exception:  # not even that
-        return None
+        image.load()
+    except Exception:  # the fault that brought us here; what was decoded before it counts
+        image.tile = []
     return image
