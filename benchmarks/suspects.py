@@ -1,11 +1,12 @@
 """Wrong labels planted into folders: how many of them are found, and how high they rank, beside cleanlab.
 
-    python benchmarks/suspects.py DATASET [DATASET ...] [--shares 0 0.05 0.1] [--seeds 1]
+    python benchmarks/suspects.py DATASET [DATASET ...] [--shares 0 0.05 0.1] [--seeds 1] [--strangers FOLDER]
 
 A share of the objects gets another class at random; the vote of training (quick mode) is then cross-fitted on the given
 labels. precision@planted: share of planted ones among as many objects of the lowest margin. recall and
 precision: of the list that `evaluate` shows. AUROC: planted against others by margin. cleanlab sees the same
-probabilities, photograph by photograph, and lists by confident learning.
+probabilities, photograph by photograph, and lists by confident learning. With --strangers, the first images of another
+folder are put into the classes, two each, and it is counted how many are called outliers of their class.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
+from ai_models.core.images import walk_images
 from ai_models.core.records import Manifest, Split
 from ai_models.core.rng import generator
 from ai_models.core.settings import EvaluationConfig, FeatureConfig, InspectionConfig, TrainingConfig
 from ai_models.crossfit.fitting import decide
 from ai_models.crossfit.rows import FittingRows
+from ai_models.evaluation.class_outliers import class_outliers
+from ai_models.evaluation.plain_features import plain_features
 from ai_models.evaluation.suspects import LABEL, OUTLIER, Judged, find_suspects
 from ai_models.features.hybrid import HybridFeatureExtractor
 from ai_models.folds import assign_folds
@@ -39,6 +43,7 @@ def main() -> None:
     parser.add_argument("datasets", nargs="+", metavar="DATASET")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.05, 0.1])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--strangers", metavar="FOLDER")
     parser.add_argument("--cache-dir", default="feature_cache")
     arguments = parser.parse_args()
     print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER))
@@ -48,6 +53,28 @@ def main() -> None:
             for seed in range(arguments.seeds):
                 cells = _measured(manifest, share, seed, arguments.cache_dir)
                 print("| " + " | ".join([Path(dataset).name, f"{share:g}", *cells]) + " |", flush=True)
+
+    for dataset in arguments.datasets if arguments.strangers else []:
+        print(_strangers(Path(dataset), Path(arguments.strangers), arguments.cache_dir), flush=True)
+
+
+def _strangers(dataset: Path, folder: Path, cache_dir: str) -> str:
+    manifest = scan(dataset, InspectionConfig()).manifest
+    names = list(walk_images(folder))[: 2 * len(manifest.classes)]
+    files = [*manifest.files, *(folder / name for name in names)]
+    labels = [*manifest.labels.tolist(), *(manifest.classes[i % len(manifest.classes)] for i in range(len(names)))]
+    groups = [*manifest.groups.tolist(), *names]
+    config = FeatureConfig(use_sift_features=False, cache_dir=cache_dir)
+    features = plain_features(SimpleNamespace(extractor=HybridFeatureExtractor(config)), files)  # type: ignore[arg-type]
+    _, first, objects = np.unique(groups, return_index=True, return_inverse=True)
+    y = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    found = class_outliers(features.X, objects.astype(np.int64), y[first], seed=0)
+    strange = first >= len(manifest)
+    return (
+        f"{dataset.name}: {int((found.outside & strange).sum())} of {len(names)} strangers from {folder.name} outside, "
+        f"{int((found.outside & ~strange).sum())} of {int((~strange).sum())} others; AUROC of the ratio "
+        f"{auroc(found.ratios[~strange], found.ratios[strange]):.3f}"
+    )
 
 
 def planted(manifest: Manifest, share: float, seed: int) -> tuple[Manifest, set[str]]:

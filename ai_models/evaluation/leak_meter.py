@@ -89,10 +89,12 @@ def leak_sentence(found: dict[str, Any]) -> str:
     """Return what the gaps mean for these photographs."""
     naive, grouped, gap = (interval(found[name]) for name in ("naive", "grouped", "naive_gap"))
     images, objects = found["images"], found["groups"]
+    copied = _copied(interval(found["augmented"]), interval(found["augmented_gap"]))
     if images == objects:
         return (
             f"Each of the {images} photographs counts as an object of its own, so a split by rows can promise nothing "
-            f"false ({_words(naive)} against {_words(grouped)}). If some show the same object, give --groups to train."
+            f"false ({_words(naive)} against {_words(grouped)}).{copied} If some show the same object, give --groups "
+            "to train."
         )
     start = (
         f"A split of the {images} photographs by rows would have promised a balanced accuracy of {_words(naive)}; "
@@ -101,9 +103,15 @@ def leak_sentence(found: dict[str, Any]) -> str:
     if gap.low > 0:
         return start + (
             f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}] of that promise is knowledge of the {objects} "
-            "objects themselves, which a new object does not have."
+            f"objects themselves, which a new object does not have.{copied}"
         )
-    return start + f"With {objects} objects the gap of {_words(gap)} cannot be told from none."
+    return start + f"With {objects} objects the gap of {_words(gap)} cannot be told from none.{copied}"
+
+
+def _copied(promised: Interval, gap: Interval) -> str:
+    if not gap.low > 0:
+        return ""
+    return f" Copies made before the split would have promised {_words(promised)}, too much by {_words(gap)}."
 
 
 def _with_intervals(

@@ -13,7 +13,7 @@ from ai_models.reporting.page import Page
 __all__ = ["add_leak_section"]
 
 _NAMES = {
-    "naive": "photographs split at random",
+    "naive": "split at random",
     "augmented": "copied first, then split",
     "grouped": "objects kept whole",
 }

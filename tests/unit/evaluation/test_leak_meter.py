@@ -100,12 +100,32 @@ def test_codebooks_that_saw_the_photographs_are_refused(model, photographs):
         plain_features(learned, sorted((photographs / "blue").iterdir())[:1])
 
 
+def test_the_embedding_alone_is_compared_where_there_is_one():
+    from ai_models.evaluation.plain_features import _without_codebooks
+
+    config = _without_codebooks(FeatureConfig(use_orb_features=True, custom_blocks=("mine",)))
+    on = [name for name, value in config.to_dict().items() if name.startswith("use_") and value]
+    assert on == ["use_cnn_features"]
+    assert config.custom_blocks == ()
+
+
 def figure(estimate: float, half: float = 0.05) -> dict[str, float]:
     return {"estimate": estimate, "low": estimate - half, "high": estimate + half}
 
 
 def test_the_sentence_says_what_it_means():
-    found = {"images": 40, "groups": 40, "naive": figure(0.8), "grouped": figure(0.79), "naive_gap": figure(0.01)}
+    found = {
+        "images": 40,
+        "groups": 40,
+        "naive": figure(0.8),
+        "grouped": figure(0.79),
+        "naive_gap": figure(0.01),
+        "augmented": figure(0.95),
+        "augmented_gap": figure(0.04),
+    }
     assert "an object of its own" in leak_sentence(found)
     assert "cannot be told from none" in leak_sentence(found | {"groups": 30})
+    assert "Copies" not in leak_sentence(found)
+    copied = leak_sentence(found | {"augmented_gap": figure(0.16)})
+    assert "Copies made before the split would have promised 0.950 [0.900, 1.000], too much by 0.160" in copied
     assert "0.300 [0.250, 0.350] of that promise" in leak_sentence(found | {"groups": 10, "naive_gap": figure(0.3)})

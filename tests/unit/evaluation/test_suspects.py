@@ -131,6 +131,73 @@ def test_training_and_held_out_photographs_are_looked_at_and_written(result, mod
     assert any(line.startswith(f"suspect labels     {found['label']['groups']} objects") for line in headline(metrics))
 
 
+def test_a_folder_of_the_users_is_looked_at_too(model_dir, coloured, tmp_path):
+    """Three pictures of one colour under another's name: suspects, beside the training photographs."""
+    from ai_models.evaluation import PerformanceAnalyzer
+
+    for i in range(4):
+        coloured(tmp_path / "new" / ("blue" if i else "green") / f"{i}.png", (90, 145, 85), 7000 + i, 4)
+    found = (
+        PerformanceAnalyzer(EvaluationConfig(bootstrap_draws=100))
+        .analyze(model_dir, test_data_dir=tmp_path / "new")
+        .suspects
+    )
+    named = {found.judged.files[i] for s in found.of_kind(LABEL) for i in s.rows}
+    assert {tmp_path / "new" / "blue" / f"{i}.png" for i in (1, 2, 3)} <= named
+    assert {"out_of_fold", "folder"} == set(found.judged.sources)
+
+
+def test_outliers_are_left_out_with_the_reason(model_dir, coloured, tmp_path):
+    import copy
+    from dataclasses import replace
+
+    from ai_models.artifacts import load_model
+    from ai_models.core.settings import FeatureConfig
+
+    judged, _ = planted(0.1, seed=1)
+    model = load_model(model_dir)
+    whole = EvaluationConfig()
+    gone = replace(judged, files=tuple(tmp_path / f.name for f in judged.files))
+    figures = find_suspects(gone, model, whole).figures()
+    assert figures["outlier"] is None
+    assert outlier_sentence(figures) == f"Not measured: {len(judged.y)} photographs are not where they were."
+    learned = copy.copy(model)
+    learned.extractor = copy.copy(model.extractor)
+    learned.extractor.config = FeatureConfig(
+        use_cnn_features=False, use_hog_features=False, use_lbp_features=False, use_colour_features=False
+    )
+    assert "codebook" in find_suspects(gone, learned, whole).reason
+
+
+def test_cards_say_what_is_doubted_and_how_many_photographs_there_are(model_dir, coloured, tmp_path):
+    from dataclasses import replace
+
+    from ai_models.artifacts import load_model
+    from ai_models.evaluation.suspects_section import add_suspects_section
+    from ai_models.reporting.page import Page
+
+    judged, _ = planted(0.1, seed=1)
+    strange = {"o7": (250, 250, 5), "o8": (200, 60, 200)}  # unlike the others
+    for i, group in enumerate(judged.groups.tolist()):
+        colour, spread = (strange[group], 0) if group in strange else ((90, 145, 85), 8)
+        coloured(tmp_path / f"{i}.png", colour, int(group[1:]), spread)
+    there = replace(judged, files=tuple(tmp_path / f.name for f in judged.files))
+    found = find_suspects(there, load_model(model_dir), EvaluationConfig())
+    outlier = next(s for s in found.of_kind("outlier") if judged.groups[s.rows[0]] == "o7")
+    assert len(outlier.rows) == 3
+    page = Page("test")
+    add_suspects_section(page, found, found.figures(), 300)
+    html = page.html()
+    assert f"{outlier.outlier_ratio:.1f} times as far as usual" in html
+    ratios = [s.outlier_ratio for s in found.ranked if s.kinds == ("outlier",)]
+    assert len(ratios) >= 2
+    assert ratios == sorted(ratios, reverse=True)
+    sizes = [len(s.rows) for kind in ("label", "outlier") for s in found.of_kind(kind)]
+    assert html.count("3 photographs of one object") == 3 * sizes.count(3)
+    shown = {i for kind in ("label", "outlier") for s in found.of_kind(kind) for i in s.rows}
+    assert html.count("data:image/webp") >= len(shown)
+
+
 def test_out_of_fold_rows_are_not_counted_twice(whole_model_dir, manifest, tmp_path):
     report = evaluate_model(whole_model_dir, tmp_path / "out", QUICK)
     found = json.loads((report.parent / "metrics.json").read_text("utf-8"))["suspects"]
