@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ai_models.core.errors import DataError
 from ai_models.core.images import RGBImage, decode, read_bytes, resize
+from ai_models.core.progress import progress
 from ai_models.core.records import Manifest
 from ai_models.core.rng import generator
 from ai_models.core.settings import AugmentationConfig, EvaluationConfig, FeatureConfig
@@ -156,7 +157,8 @@ def _copies(
         return _augmented(file, side, preset, number, config.seed)
 
     parts = []
-    for start in range(0, len(files), _BATCH):
+    starts = range(0, len(files), _BATCH)
+    for start in progress(starts, total=len(starts), label="copies", unit="batch"):
         made = map_ordered(copied, files[start : start + _BATCH], workers=config.workers)
         parts.append(plain_features(model, [image for of_one in made for image in of_one]).X)
     return np.concatenate(parts), np.repeat(np.arange(len(files)), number)
