@@ -118,10 +118,10 @@ def run(
 
     tell("3/6 augment   copies of training photographs until the classes are balanced")
     copying = augmentation or AugmentationConfig(seed=training.seed, workers=training.workers)
-    rows = augment_manifest(split, output / "data", copying, overwrite=overwrite)
+    used = HybridTrainer(training, features, preprocess).features  # quick mode leaves some blocks out
+    rows = augment_manifest(split, output / "data", copying, features=used, preprocess=preprocess, overwrite=overwrite)
 
     tell("4/6 extract   features of every row, kept in the cache")
-    used = HybridTrainer(training, features, preprocess).features  # quick mode leaves some blocks out
     if used.cache_features:  # without a cache, training would compute them again
         HybridFeatureExtractor(used, preprocess, seed=training.seed, workers=training.workers).extract_raw(rows.files)
 

@@ -1,7 +1,7 @@
 """Seeded image -> image transforms and their presets: augmentation, test-time views, robustness curves.
 
-No preset flips: amulets and many other objects carry script, and a mirrored letter is not a letter.
-`HORIZONTAL_FLIP` is there for a tuple of one's own.
+No preset flips or turns: amulets and many other objects carry script, and a mirrored letter is not a letter.
+`SYMMETRIES` are there for where that has been looked into.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from PIL import Image
 from ai_models.core.errors import ConfigError
 from ai_models.core.images import RGBImage, decode
 
-__all__ = ["HORIZONTAL_FLIP", "PRESETS", "Transform", "augment", "preset_for"]
+__all__ = ["HORIZONTAL_FLIP", "LONGEST_SIDE", "PRESETS", "SYMMETRIES", "Transform", "augment", "preset_for", "reduced"]
+
+LONGEST_SIDE = 1024
+"""A larger photograph is reduced first: no feature looks at more pixels, and a copy of 12 megapixels costs 5 MB."""
 
 _SMALLEST = 8  # pixels a side from which every transform is defined
 _STRONGEST = 2.0
@@ -49,7 +52,7 @@ class Transform:
     probability: float = 0.5
 
     def __call__(self, image: RGBImage, rng: np.random.Generator, strength: float = 1.0) -> RGBImage:
-        """Return a changed copy of uint8 (h, w, 3) RGB with the same shape, `strength` times as strong."""
+        """Return a changed copy of uint8 (h, w, 3) RGB, `strength` times as strong; a turn exchanges its sides."""
         return self.function(image, rng, min(_STRONGEST, self.strength * strength))
 
 
@@ -74,7 +77,8 @@ def augment(
     image
         uint8 (h, w, 3), RGB, at least 8 pixels a side; left as it is.
     preset
-        Name of one of `PRESETS`, or transforms of one's own.
+        Name of one of `PRESETS`, or transforms of one's own; one of probability 0 is never drawn, and the others are
+        drawn as if it were not switched off.
     rng
         Where every choice is drawn from.
     strength
@@ -83,22 +87,23 @@ def augment(
     Returns
     -------
     tuple
-        The copy, uint8 (h, w, 3), and the names of what was done.
+        The copy, uint8 (h, w, 3) (height and width exchanged by a quarter turn), and the names of what was done.
 
     Raises
     ------
     ConfigError
-        When the preset is unknown or empty, or the image is smaller than 8 pixels a side.
+        When the preset is unknown or has nothing to draw, or the image is smaller than 8 pixels a side.
     """
     transforms = PRESETS.get(preset, ()) if isinstance(preset, str) else tuple(preset)
-    if not transforms:
+    usable = [i for i, t in enumerate(transforms) if t.probability > 0]
+    if not usable:
         raise ConfigError([f"preset must be one of {', '.join(PRESETS)}, got {preset!r}"])
     if min(image.shape[:2]) < _SMALLEST:
         height, width = image.shape[:2]
         raise ConfigError([f"an image to augment must have at least {_SMALLEST} pixels a side, got {width} x {height}"])
     drawn = rng.random(len(transforms)) < [t.probability for t in transforms]
     if not drawn.any():
-        drawn[rng.integers(len(transforms))] = True
+        drawn[usable[int(rng.integers(len(usable)))]] = True
     chosen = [t for t, use in zip(transforms, drawn, strict=True) if use]
     for transform in chosen:
         image = transform(image, rng, strength)
@@ -139,6 +144,14 @@ def _flip(image: RGBImage, _rng: np.random.Generator, _strength: float) -> RGBIm
     return _u8(image[:, ::-1])
 
 
+def _half_turn(image: RGBImage, _rng: np.random.Generator, _strength: float) -> RGBImage:
+    return _u8(image[::-1, ::-1])
+
+
+def _quarter_turn(image: RGBImage, rng: np.random.Generator, _strength: float) -> RGBImage:
+    return _u8(np.rot90(image, 1 + 2 * int(rng.integers(2))))
+
+
 def _occlude(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBImage:
     """Cover a tenth to three tenths of the area with the image's mean colour (Zhong et al., 2020)."""
     height, width = image.shape[:2]
@@ -150,6 +163,16 @@ def _occlude(image: RGBImage, rng: np.random.Generator, strength: float) -> RGBI
     covered = image.copy()
     covered[top : top + h, left : left + w] = np.rint(cv2.mean(image)[:3]).astype(np.uint8)
     return covered
+
+
+def reduced(image: RGBImage) -> RGBImage:
+    """Return an image whose longer side has at most `LONGEST_SIDE` pixels."""
+    height, width = image.shape[:2]
+    scale = LONGEST_SIDE / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return _u8(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 # -- light and colour --------------------------------------------------------------------------------------
@@ -241,6 +264,12 @@ def _u8(values: Any) -> RGBImage:
 
 HORIZONTAL_FLIP = Transform("flip", _flip)
 """Mirror left and right, for objects without script and without a handed shape."""
+SYMMETRIES = (
+    HORIZONTAL_FLIP,
+    Transform("half_turn", _half_turn, probability=0.25),
+    Transform("quarter_turn", _quarter_turn, probability=0.25),
+)
+"""What leaves some objects what they are and makes other things of others."""
 
 _FUNCTIONS: dict[str, _Function] = {
     "rotate": _rotate, "crop": _crop, "perspective": _perspective, "brightness": _brightness,

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from ai_models import quality
@@ -20,14 +18,12 @@ from ai_models.core.images import RGBImage, decode, read_bytes
 from ai_models.core.records import ImageRecord
 from ai_models.core.rng import generator
 from ai_models.core.settings import AugmentationConfig
-from ai_models.transforms import augment
+from ai_models.transforms import LONGEST_SIDE, Transform, augment, reduced
 
 __all__ = ["Copies", "ParentTask", "copy_path", "make_copies", "safe_name"]
 
 TRIES = 5
 """Draws for one copy before it is given up."""
-LONGEST_SIDE = 1024
-"""A larger photograph is reduced first: no feature looks at more pixels, and a copy of 12 megapixels costs 5 MB."""
 _JPEG_QUALITY = 95  # a fifth of a PNG's bytes; what it loses is below the noise of a camera
 
 
@@ -38,7 +34,7 @@ class ParentTask:
     root: Path
     parent: ImageRecord
     copies: int
-    preset: str
+    transforms: tuple[Transform, ...]
     strength: float
     config: AugmentationConfig
     output: Path
@@ -68,8 +64,8 @@ def copy_path(parent: ImageRecord, number: int) -> str:
 def make_copies(task: ParentTask) -> Copies:
     """Write the copies of one photograph, decoding it once.
 
-    A copy's pixels depend on the photograph's bytes, the seed, the copy's number, the preset and its strength, and
-    on nothing else.
+    A copy's pixels depend on the photograph's bytes, the seed, the copy's number, the transforms and their
+    strength, and on nothing else.
 
     Raises
     ------
@@ -78,12 +74,14 @@ def make_copies(task: ParentTask) -> Copies:
     """
     parent = task.parent
     rejected: Counter[str] = Counter()
+    if not any(t.probability for t in task.transforms):
+        return Copies(parent.label, (), Counter({"every transform is switched off": task.copies}), task.copies)
     try:
         data = read_bytes(task.root / parent.path)
         digest = hashlib.sha256(data).hexdigest()
         if parent.sha256 and digest != parent.sha256:
             raise DataError(f"'{parent.path}' is not the file that the manifest describes: inspect the folder again")
-        image = _reduced(decode(data, size=LONGEST_SIDE))
+        image = reduced(decode(data, size=LONGEST_SIDE))
     except ImageError as error:
         return Copies(parent.label, (), Counter({str(error.verdict): task.copies}), task.copies)
     if min(image.shape[:2]) < 8:
@@ -107,7 +105,7 @@ class _Draw(NamedTuple):
 def _drawn(task: ParentTask, image: RGBImage, digest: str, number: int) -> Iterator[_Draw]:
     for attempt in range(TRIES):
         rng = generator(task.config.seed, "augment", digest, number, attempt)
-        yield _Draw(*augment(image, preset=task.preset, rng=rng, strength=task.strength))
+        yield _Draw(*augment(image, preset=task.transforms, rng=rng, strength=task.strength))
 
 
 def _reasons(copy: RGBImage, threshold: float) -> tuple[str, ...]:
@@ -136,15 +134,6 @@ def _written(task: ParentTask, draw: _Draw, number: int) -> ImageRecord:
         source_id=task.parent.path,
         extra={**task.parent.extra, "transforms": "+".join(draw.transforms)},
     )
-
-
-def _reduced(image: RGBImage) -> RGBImage:
-    height, width = image.shape[:2]
-    scale = LONGEST_SIDE / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def safe_name(name: str, longest: int) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ai_models.augmentation.allotment import ClassShare, allot
+from ai_models.augmentation.checking import LabelCheck, check_labels
 from ai_models.augmentation.copying import Copies, ParentTask, copy_path, make_copies
 from ai_models.augmentation.sheets import SHEETS_FOLDER, sheet_files, write_sheets
 from ai_models.core.errors import DataError, OutputError
 from ai_models.core.paths import prepare_output_dir, require_dir, write_text
 from ai_models.core.records import ImageRecord, Manifest, Split
-from ai_models.core.settings import AugmentationConfig
+from ai_models.core.settings import AugmentationConfig, FeatureConfig, PreprocessConfig
+from ai_models.crossfit.label_probes import PROBES_FILE
 from ai_models.execution import map_ordered
 from ai_models.transforms import preset_for
 
@@ -49,6 +51,8 @@ def augment_manifest(
     output_dir: str | os.PathLike[str],
     config: AugmentationConfig,
     *,
+    features: FeatureConfig | None = None,
+    preprocess: PreprocessConfig | None = None,
     overwrite: bool = False,
 ) -> Manifest:
     """Make a folder that holds the photographs, changed copies of training photographs and their manifest.
@@ -64,9 +68,13 @@ def augment_manifest(
     output_dir
         A new or an empty folder outside the photographs' own. Gets ``augmented/<class>/...``,
         ``contact_sheets/<class>.png``, ``manifest.csv`` (the column ``transforms`` says what was done to a copy) and
-        ``augmentation.json`` (photographs, copies and rejected draws by reason of each class, preset, seed).
+        ``augmentation.json`` (photographs, copies and rejected draws by reason of each class,
+        transforms switched off and why, preset, seed) and, where labels were checked, ``label_probes.npz``, by which
+        training repeats the check in every fold.
     config
         See `AugmentationConfig`.
+    features, preprocess
+        What the label check sees photographs by: the network, or HOG where that is switched off.
     overwrite
         Replace what an earlier run wrote there: the files that its manifest lists, nothing else.
 
@@ -82,6 +90,8 @@ def augment_manifest(
         inside the photographs' folder or around it.
     OutputError
         When the folder cannot be written or holds something else.
+    MissingExtraError
+        When the label check needs the network and torch is not installed.
     """
     shares = allot(manifest, config)
     root = require_dir(manifest.root, what="the manifest's folder")
@@ -90,16 +100,21 @@ def augment_manifest(
     total = sum(share.photographs for share in shares.values())
     preset = preset_for(total) if config.preset == "auto" else config.preset
     output = prepare_output_dir(output_dir, ours=COUNTS_FILE, overwrite=overwrite)
-    tasks = [
-        ParentTask(root, parent, n, preset, share.strength, config, output)
-        for share in shares.values()
-        for parent, n in share.parents
-    ]
-    planned = [copy_path(task.parent, number) for task in tasks for number in range(task.copies)]
+    parents = [(parent, n) for share in shares.values() for parent, n in share.parents]
+    planned = [copy_path(parent, number) for parent, n in parents for number in range(n)]
     _refuse_collisions(manifest, planned)
+    check = check_labels(
+        manifest, shares, preset, config,
+        features=features or FeatureConfig(), preprocess=preprocess or PreprocessConfig(),
+    )  # fmt: skip
+    tasks = [
+        ParentTask(root, parent, n, check.for_class(parent.label), shares[parent.label].strength, config, output)
+        for parent, n in parents
+    ]
     if overwrite:
         _remove_earlier(output)
-    ours = [*(r.path for r in photographs), *planned, *sheet_files(task.parent.label for task in tasks)]
+    sheets = sheet_files(parent.label for parent, _ in parents)
+    ours = [*(r.path for r in photographs), *planned, *sheets, PROBES_FILE]
     _refuse_foreign(output, ours)
     try:
         for row in photographs:
@@ -107,8 +122,10 @@ def augment_manifest(
         made = list(map_ordered(make_copies, tasks, workers=config.workers, label="augment", unit="photo"))
         result = Manifest(output, (*_with_column(manifest), *(row for copies in made for row in copies.rows)))
         write_sheets(result, workers=config.workers)
+        if check.probes is not None:
+            check.probes.save(output / PROBES_FILE)
         result.save(output / MANIFEST_FILE)
-        write_text(output / COUNTS_FILE, _counts(config, preset, shares, made))
+        write_text(output / COUNTS_FILE, _counts(config, preset, shares, made, check))
     except BaseException:  # also an interrupt: an unfinished folder must not pass for a result
         _remove(output, [*ours, MANIFEST_FILE])
         raise
@@ -120,7 +137,9 @@ def _with_column(manifest: Manifest) -> list[ImageRecord]:
     return [replace(row, extra={**row.extra, "transforms": ""}) for row in manifest]
 
 
-def _counts(config: AugmentationConfig, preset: str, shares: dict[str, ClassShare], made: list[Copies]) -> str:
+def _counts(
+    config: AugmentationConfig, preset: str, shares: dict[str, ClassShare], made: list[Copies], check: LabelCheck
+) -> str:
     copies = Counter(row.label for result in made for row in result.rows)
     rejected: dict[str, Counter[str]] = {label: Counter() for label in shares}
     not_made: Counter[str] = Counter()
@@ -135,6 +154,7 @@ def _counts(config: AugmentationConfig, preset: str, shares: dict[str, ClassShar
             "strength": round(share.strength, 4),
             "not_made": not_made[label],
             "rejected": dict(sorted(rejected[label].items())),
+            "label_check": check.to_dict(label),
         }
         for label, share in shares.items()
     }
@@ -172,7 +192,7 @@ def _refuse_nesting(root: Path, output: Path) -> None:
 
 
 def _refuse_collisions(manifest: Manifest, planned: list[str]) -> None:
-    taken = {MANIFEST_FILE, COUNTS_FILE, *planned} & {r.path for r in manifest}
+    taken = {MANIFEST_FILE, COUNTS_FILE, PROBES_FILE, *planned} & {r.path for r in manifest}
     taken |= {r.path for r in manifest if r.path.split("/")[0] == SHEETS_FOLDER}
     if taken:
         raise DataError(f"the photographs hold '{min(taken)}', a name that this stage writes: rename it")
@@ -199,12 +219,12 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _remove_earlier(output: Path) -> None:
-    """Remove what the manifest of an earlier run lists, and the run's own two files."""
+    """Remove what the manifest of an earlier run lists, and the run's own files."""
     manifest = output / MANIFEST_FILE
     if manifest.is_file():
         earlier = Manifest.load(manifest)
         listed = [*(r.path for r in earlier), *sheet_files(r.label for r in earlier.copies())]
-        _remove(output, [*listed, MANIFEST_FILE, COUNTS_FILE])
+        _remove(output, [*listed, MANIFEST_FILE, COUNTS_FILE, PROBES_FILE])
 
 
 def _remove(output: Path, paths: list[str]) -> None:

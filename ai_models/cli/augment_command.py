@@ -14,7 +14,7 @@ from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, build, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, outside
 from ai_models.core.counts import photographs_of
-from ai_models.core.settings import AugmentationConfig, TrainingConfig
+from ai_models.core.settings import AugmentationConfig, FeatureConfig, TrainingConfig
 
 
 @declare(
@@ -24,7 +24,18 @@ from ai_models.core.settings import AugmentationConfig, TrainingConfig
 )
 @sources.rows("--input-dir")
 @click.option("--output-dir", type=PLACE, help="New folder for all of it.  [default: reports/augmented-NAME]")
-@settings(AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", "preset", "seed", "workers")
+@settings(
+    AugmentationConfig,
+    "target_samples",
+    "augmentation_factor",
+    "quality_threshold",
+    "preset",
+    "label_check",
+    "flips",
+    "seed",
+    "workers",
+)
+@settings(FeatureConfig, "backbone", "weights", "device", "cache_dir", use_cnn_features="--cnn/--no-cnn")
 @settings(TrainingConfig, "test_size", "cv_folds")
 @overwrite
 def command(
@@ -40,6 +51,9 @@ def command(
     A folder that is not split yet is inspected and split first, so that no copy of a held-out photograph is
     made. The output folder carries the photographs, the copies and manifest.csv, which names the parent of each
     copy: train on that folder and copies are used for fitting alone.
+
+    A transform that carries a class's photographs to another class in feature space is switched off for that class;
+    training asks again in every fold. --flips also mirrors and turns, where that is shown to be safe.
     """
     from ai_models.augmentation import augment_manifest
     from ai_models.pipeline import prepare_manifest
@@ -50,13 +64,16 @@ def command(
     place = outside(output_dir or free_place(REPORTS, f"augmented-{sources.title(data_dir, manifest)}"), data_dir)
     rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=config.workers)
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
-    result = augment_manifest(split, place, config, overwrite=overwrite)
+    result = augment_manifest(split, place, config, features=build(FeatureConfig, values), overwrite=overwrite)
     counts = json.loads((place / "augmentation.json").read_text(encoding="utf-8"))
     for label, (photographs, objects) in result.counts().items():
         of_class = counts["classes"].get(label, {})
         copied = {r.group or r.source_id for r in result.copies() if r.label == label}
         copies = photographs_of(of_class.get("copies", 0), len(copied), "copy", "copies")
         click.echo(f"{label}: {photographs_of(photographs, objects)}, {copies}{_thrown_away(of_class)}")
+        for name, found in of_class.get("label_check", {}).items():
+            if not found["used"]:
+                click.echo(f"  {name} is switched off: {found['reason']}")
     click.echo(f"folder    {place}")
     click.echo(f"manifest  {place / 'manifest.csv'}")
     if result.copies():

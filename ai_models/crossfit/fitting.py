@@ -126,7 +126,7 @@ def fit_classifier(
         Kept with the classifier.
     """
     photographs = rows.photographs
-    fitting = np.arange(len(rows)) if decision.use_copies else photographs
+    fitting = rows.with_copies(photographs) if decision.use_copies else photographs
     y, groups = rows.y[photographs], rows.groups[photographs]
     with single_threaded_libraries():
         fitted = copy.copy(extractor).fit_raw(raw.take(photographs))

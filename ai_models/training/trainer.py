@@ -20,6 +20,7 @@ from ai_models.core.predictions import Predictions
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 from ai_models.crossfit.fitting import Decision, decide, fit_classifier, nested_predictions
+from ai_models.crossfit.label_probes import PROBES_FILE, LabelProbes
 from ai_models.crossfit.rows import FittingRows
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds
@@ -114,7 +115,7 @@ class HybridTrainer:
         raw = extractor.extract_raw(manifest.files, label="extract")
         _log.debug("features of %d images in %.3f s", len(manifest), time.perf_counter() - start)
         fitting = np.array([i for i, r in enumerate(manifest) if r.split is Split.TRAIN], dtype=np.int64)
-        rows = FittingRows.of(manifest.on(Split.TRAIN))
+        rows = FittingRows.of(manifest.on(Split.TRAIN), _probes(manifest))
         fitting_raw = raw.take(fitting)
         decision = decide(extractor, fitting_raw, rows, config, label="train")
         model = fit_classifier(extractor, fitting_raw, rows, decision, config, metadata=self._metadata(manifest))
@@ -190,6 +191,12 @@ def train_model(
             "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
         },
     )
+
+
+def _probes(manifest: Manifest) -> LabelProbes | None:
+    """Return what the label check of the copies looks at, where the folder they were made in holds it."""
+    file = manifest.root / PROBES_FILE
+    return LabelProbes.load(file) if len(manifest.copies()) and file.is_file() else None
 
 
 def _usable(manifest: Manifest) -> Manifest:

@@ -15,7 +15,7 @@ from skimage import transform as reference
 from ai_models import transforms
 from ai_models.core.errors import ConfigError
 from ai_models.core.settings import AUGMENTATION_PRESETS
-from ai_models.transforms import HORIZONTAL_FLIP, PRESETS, Transform, augment, preset_for
+from ai_models.transforms import HORIZONTAL_FLIP, PRESETS, SYMMETRIES, Transform, augment, preset_for
 
 
 def scene(height: int = 96, width: int = 128) -> np.ndarray:
@@ -38,7 +38,7 @@ class Fixed(np.random.Generator):
         return high if size is None else np.full(size, high)
 
 
-EVERY = {t.name: t for preset in PRESETS.values() for t in preset} | {"flip": HORIZONTAL_FLIP}
+EVERY = {t.name: t for t in (*SYMMETRIES[:2], *(t for preset in PRESETS.values() for t in preset))}
 
 
 def test_the_presets_are_those_of_the_settings() -> None:
@@ -74,6 +74,27 @@ def test_no_preset_mirrors_script() -> None:
     assert names == ("flip",)
 
 
+def test_turns_are_exact() -> None:
+    half, quarter = SYMMETRIES[1:]
+    np.testing.assert_array_equal(half(scene(), rng()), np.rot90(scene(), 2))
+    turned = {quarter(scene(), rng(seed)).tobytes() for seed in range(20)}
+    assert turned == {np.ascontiguousarray(np.rot90(scene(), k)).tobytes() for k in (1, 3)}
+
+
+def test_a_transform_that_is_switched_off_changes_no_other_draw() -> None:
+    preset = PRESETS["heavy"]
+    without = [t if t.name != "noise" else Transform("noise", t.function, t.strength, 0.0) for t in preset]
+    both = [(augment(scene(), preset=p, rng=rng(seed)) for p in (preset, without)) for seed in range(60)]
+    for (image, names), (other, remaining) in both:
+        assert remaining == tuple(n for n in names if n != "noise")
+        assert ("noise" in names) or np.array_equal(image, other)
+    alone = [Transform(t.name, t.function, t.strength, 0.0) for t in preset[1:]]
+    tiny = Transform("rotate", preset[0].function, 1.0, 1e-12)
+    assert {augment(scene(), preset=[tiny, *alone], rng=rng(s))[1] for s in range(20)} == {("rotate",)}
+    with pytest.raises(ConfigError, match="preset must be"):
+        augment(scene(), preset=alone, rng=rng())
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(sorted(EVERY)),
@@ -92,7 +113,7 @@ def test_every_transform_takes_any_size(name: str, height: int, width: int, seed
     np.testing.assert_array_equal(one, EVERY[name](image, rng(seed), strength))
 
 
-@pytest.mark.parametrize("name", sorted(set(EVERY) - {"flip", "occlude", "clahe"}))
+@pytest.mark.parametrize("name", sorted(set(EVERY) - {"flip", "half_turn", "occlude", "clahe"}))
 def test_more_strength_is_more_change(name: str) -> None:
     def change(strength: float) -> float:
         made = (Transform(name, EVERY[name].function)(scene(), rng(s), strength) for s in range(12))

@@ -91,6 +91,9 @@ def test_the_folder_holds_photographs_copies_and_manifest(photographs: Manifest,
 def test_the_counts_add_up(photographs: Manifest, tmp_path: Path) -> None:
     augment_manifest(photographs, tmp_path / "out", AugmentationConfig(seed=5))
     counts = json.loads((tmp_path / "out" / "augmentation.json").read_text())
+    checked = counts["classes"]["พระ"].pop("label_check")
+    assert {c["reason"] for c in checked.values()} == {"3 objects, 8 needed"}
+    assert set(checked) == {t.name for t in PRESETS["light"]}
     assert counts["classes"]["พระ"] == {
         "photographs": 3, "copies": 4, "after": 7, "strength": 1.2857, "not_made": 0, "rejected": {},
     }  # fmt: skip
