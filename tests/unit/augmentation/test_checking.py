@@ -106,9 +106,7 @@ def test_a_class_left_with_no_transform_gets_no_copies(tmp_path: Path, monkeypat
     assert counts["not_made"] == 40
 
 
-def test_training_repeats_the_check_with_what_the_folder_holds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_repeats_the_check_with_what_the_folder_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = augment_manifest(folder(tmp_path / "photographs", ("b", "d")), tmp_path / "out", FLIPS, features=HOG)
     probes = _probes(result)
     assert isinstance(probes, LabelProbes)
