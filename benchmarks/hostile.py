@@ -29,6 +29,7 @@ from ai_models.core.predictions import Predictions
 from ai_models.core.records import ImageRecord, Split
 from ai_models.core.settings import AugmentationConfig
 from ai_models.inspection.files import Question, look
+from ai_models.transforms import PRESETS
 
 WAYS = ("inspector", "augmenter", "extractor", "predict")
 PATIENCE = 60.0  # seconds of wall time that a file may take before its child is ended: machines are shared
@@ -144,7 +145,7 @@ def _inspect(file: Path) -> str:
 def _augment(file: Path, output: Path) -> str:
     parent = ImageRecord(file.name, label="class")
     made = make_copies(
-        ParentTask(file.parent, parent, 1, "light", 1.0, AugmentationConfig(quality_threshold=0), output)
+        ParentTask(file.parent, parent, 1, PRESETS["light"], 1.0, AugmentationConfig(quality_threshold=0), output)
     )
     for row in made.rows:
         (output / row.path).unlink()
