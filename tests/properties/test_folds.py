@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
 from ai_models.core.errors import SplitRefusedError
-from ai_models.folds import assign_folds, assign_holdout, largest_k
+from ai_models.folds import assign_folds, assign_holdout, distortion, largest_k, spread, unevenness
 
 
 @st.composite
@@ -58,3 +61,22 @@ def test_a_holdout_keeps_groups_whole_and_classes_on_both_sides(problem, share, 
     assert set(labels[out]) == set(labels[~out]) == set(labels)
     order = np.random.default_rng(seed).permutation(len(labels))
     assert (assign_holdout(labels[order], groups[order], share, seed=seed) == out[order]).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(problems(), st.integers(2, 5), st.integers(0, 3))
+def test_no_error_of_stratification_is_above_scikit_learns(problem, k, seed):
+    labels, groups = problem
+    assume(largest_k(labels, groups) >= k)
+    other = np.empty(len(labels), dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for f, (_, test) in enumerate(StratifiedGroupKFold(k).split(labels, labels, groups)):
+            other[test] = f
+    theirs, ours = (
+        np.array([[np.sum((folds == f) & (labels == c)) for c in np.unique(labels)] for f in range(k)], dtype=float)
+        for folds in (other, assign_folds(labels, groups, k, seed=seed))
+    )
+    assume(theirs.all())
+    for error in (distortion, spread, unevenness):
+        assert error(ours) <= error(theirs) + 1e-9

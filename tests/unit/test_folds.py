@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
 
 from ai_models.core.errors import ConfigError, DataError, SplitRefusedError
-from ai_models.folds import GroupedStratifiedKFold, assign_folds, assign_holdout, largest_k
+from ai_models.folds import (
+    GroupedStratifiedKFold,
+    RepeatedGroupedStratifiedKFold,
+    assign_folds,
+    assign_holdout,
+    distortion,
+    largest_k,
+    spread,
+    unevenness,
+)
+from ai_models.folds.balance import greedy
 
 
 def _deviation(labels, folds, k):
@@ -168,3 +181,73 @@ def test_it_is_a_scikit_learn_splitter():
         assert not set(groups[fit]) & set(groups[score])
     with pytest.raises(DataError, match="needs groups"):
         next(splitter.split(X, labels))
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("folds_benchmark", Path(__file__).parents[2] / "benchmarks/folds.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def test_the_benchmark_in_small_finds_no_fault(benchmark):
+    events = benchmark.measure(range(0, 60)).events
+    assert events["both valid"] > 10
+    assert events["refused rightly"] == events["refused"] > 10
+    faults = ("degenerate", "torn", "above", "less even", "although", "impossible", "valid where ours refused")
+    of_ours = {n: v for n, v in events.items() if any(f in n for f in faults) and "shuffled" not in n and v}
+    assert not {n for n in of_ours if not n.startswith("sklearn degenerate")}
+
+
+def test_the_bar_is_scikit_learns_own_division(benchmark):
+    compared = 0
+    for number in range(200, 230):
+        labels, groups, k = benchmark.problem(number)
+        other = benchmark.theirs(labels, groups, k, None)
+        if other is None:
+            continue
+        names, row_group = np.unique(groups, return_inverse=True)
+        counts = np.zeros((len(names), labels.max() + 1))
+        np.add.at(counts, (row_group, labels), 1.0)
+        assert (greedy(counts, k, np.full(len(names), -1))[row_group] == other).all()
+        compared += 1
+    assert compared > 20
+
+
+def test_the_errors_by_hand():
+    placed = np.array([[3.0, 1.0], [1.0, 3.0]])
+    assert distortion(placed) == pytest.approx(0.25)
+    assert spread(placed) == pytest.approx(0.25)
+    assert unevenness(placed) == 0
+    assert unevenness(np.array([[3.0], [1.0]])) == pytest.approx(0.25)
+
+
+def test_integer_programming_knows_the_triangle(benchmark):
+    labels, groups = np.array([0, 1, 1, 2, 0, 2]), np.array([1, 1, 2, 2, 3, 3])
+    assert benchmark.feasible(labels, groups, 2) is False
+    assert benchmark.feasible(np.append(labels, [0, 1, 2]), np.append(groups, [4, 5, 6]), 2) is True
+
+
+def test_repeats_differ_and_come_again():
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(40), rng.geometric(0.4, 40))
+    labels = groups % 3
+    splitter = RepeatedGroupedStratifiedKFold(4, n_repeats=5, seed=3)
+    X = rng.normal(size=(len(groups), 2))
+    found = [tuple(score.tolist()) for _, score in splitter.split(X, labels, groups)]
+    assert splitter.get_n_splits(X, labels, groups) == len(found) == 20
+    repeats = {frozenset(found[i : i + 4]) for i in range(0, 20, 4)}
+    assert len(repeats) == 5
+    assert all(sorted(sum(repeat, ())) == list(range(len(groups))) for repeat in repeats)
+    assert found == [tuple(score.tolist()) for _, score in splitter.split(X, labels, groups)]
+    assert cross_val_score(DummyClassifier(), X, labels, groups=groups, cv=splitter).shape == (20,)
+    search = GridSearchCV(DummyClassifier(), {"strategy": ["prior", "most_frequent"]}, cv=splitter)
+    assert search.fit(X, labels, groups=groups).n_splits_ == 20
+    assert repr(splitter) == "RepeatedGroupedStratifiedKFold(n_splits=4, n_repeats=5, seed=3)"
+    with pytest.raises(DataError, match=r"^GroupedStratifiedKFold needs groups"):
+        next(splitter.split(X, labels))
+    with pytest.raises(ConfigError, match="repeats must be at least 1"):
+        next(RepeatedGroupedStratifiedKFold(4, n_repeats=0).split(X, labels, groups))
