@@ -12,6 +12,8 @@ from ai_models.reporting.page import Cell, Page
 
 __all__ = ["shortcut_parts"]
 
+_ALPHA = 0.05
+
 
 def shortcut_parts(page: Page, probe: dict[str, Any], *, what: str) -> tuple[Markup, ...]:
     """Return the chart (where any trait differs) and the table of one probe.
@@ -51,5 +53,6 @@ def _row(name: str, found: dict[str, Any], told: Interval | None) -> list[object
     if told is None:
         return [name, "the same for every photograph", "–", "–", Cell("tells nothing", "good")]
     words = f"{told.estimate:.3f} [{told.low:.3f}, {told.high:.3f}]"
-    standing = Cell("shortcut", "bad") if found["material"] else Cell("none shown")
+    traced = Cell("slight", "open") if found["p_holm"] <= _ALPHA else Cell("none shown")
+    standing = Cell("shortcut", "bad") if found["material"] else traced
     return [name, words, f"{found['p_value']:.3f}", f"{found['p_holm']:.3f}", standing]
