@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import itertools
 import os
 import signal
 import subprocess
@@ -184,13 +183,12 @@ def test_a_folder_of_others_is_left_alone(site, listed, tmp_path):
     assert not site.asked
 
 
-def test_one_host_is_asked_no_more_at_once_and_no_faster_than_is_set(site, listed, tmp_path, monkeypatch):
-    inside, most, starts, lock = [0], [0], [], threading.Lock()
+def test_one_host_is_asked_no_more_at_once_than_is_set(site, listed, tmp_path, monkeypatch):
+    inside, most, lock = [0], [0], threading.Lock()
     attempt = _Run._attempt
 
     def counted(self, turn):
         with lock:
-            starts.append(time.monotonic())
             inside[0] += 1
             most[0] = max(most[0], inside[0])
         try:
@@ -200,17 +198,23 @@ def test_one_host_is_asked_no_more_at_once_and_no_faster_than_is_set(site, liste
                 inside[0] -= 1
 
     monkeypatch.setattr(_Run, "_attempt", counted)
-    site.latency = 0.2
+    site.latency = 0.3
     path = listed(*((site.url(f"/image/{i}"), "a") for i in range(8)))
-    config = FAST.replace(workers=8, per_host=3, delay=0.04)
+    config = FAST.replace(workers=8, per_host=3, timeout=5.0, deadline=9.0)
     assert all(r.ok for r in download(path, tmp_path / "o", config, network=LOCAL).records)
     assert most[0] == 3
-    assert min(b - a for a, b in itertools.pairwise(starts)) > 0.02
+
+
+def test_one_host_is_asked_no_faster_than_is_set(site, listed, tmp_path):
+    path = listed(*((site.url(f"/image/{i}"), "a") for i in range(4)))
+    began = time.monotonic()
+    download(path, tmp_path / "o", FAST.replace(workers=8, per_host=8, delay=0.2), network=LOCAL)
+    assert time.monotonic() - began >= 0.6
 
 
 def test_a_slow_host_does_not_hold_up_others(site, listed, tmp_path):
     network = LOCAL.__class__(resolve=lambda host, port: ["127.0.0.1"], allowed=LOCAL.allowed)
-    slow = [(f"http://slow.example:{site.port}/silent/{i}", "a") for i in range(6)]
+    slow = [(f"http://slow.example:{site.port}/silent/{i}", "a") for i in range(3)]
     quick = [(f"http://quick.example:{site.port}/image/{i}", "a") for i in range(6)]
     order = []
     write = Ledger.append
@@ -218,9 +222,9 @@ def test_a_slow_host_does_not_hold_up_others(site, listed, tmp_path):
         patched.setattr(
             "ai_models.downloading.ledger.Ledger.append", lambda self, r: (order.append(r.url), write(self, r))
         )
-        config = FAST.replace(workers=2, per_host=1, retries=0, timeout=0.2)
+        config = FAST.replace(workers=2, per_host=1, retries=0, timeout=0.7)
         download(listed(*slow, *quick), tmp_path / "o", config, network=network)
-    assert sum("slow" in url for url in order[:7]) <= 1
+    assert sum("slow" in url for url in order[:7]) == 1
 
 
 def test_consolidation_links_and_never_replaces(site, listed, tmp_path, monkeypatch):
