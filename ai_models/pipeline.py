@@ -23,7 +23,8 @@ from ai_models.core.settings import (
     PreprocessConfig,
     TrainingConfig,
 )
-from ai_models.duplicates import DuplicateEdge, connected_groups, find_duplicates
+from ai_models.duplicates import DuplicateEdge, find_duplicates
+from ai_models.duplicates.bridges import extended_groups, place_of, without_bridges
 from ai_models.inspection import scan
 
 __all__ = ["RunResult", "prepare_manifest", "run"]
@@ -142,6 +143,7 @@ def prepare_manifest(
     *,
     manifest_csv: Place | None = None,
     groups_csv: Place | None = None,
+    earlier_csv: Place | None = None,
     workers: int = 0,
 ) -> Manifest:
     """Return the rows of a folder or of an earlier stage's manifest, with their groups.
@@ -155,6 +157,9 @@ def prepare_manifest(
         own folder. Its groups are joined with what the images show, and never split.
     groups_csv
         The user's own groups; they join what the images show and never split it.
+    earlier_csv
+        An earlier split of `data_dir`, which is looked at again: its rows stay where they stand, and a new image that
+        shows objects which stand apart is excluded.
     workers
         Threads; 0 for one a core.
 
@@ -166,15 +171,18 @@ def prepare_manifest(
     if manifest_csv is None:
         if data_dir is None:
             raise DataError("no images are named: give a data folder or a manifest")
-        return scan(data_dir, InspectionConfig(workers=workers), groups_csv=groups_csv).manifest
+        return scan(
+            data_dir, InspectionConfig(workers=workers), groups_csv=groups_csv, earlier_csv=earlier_csv
+        ).manifest
     manifest = Manifest.load(manifest_csv, root=data_dir)
     _refuse_missing_files(manifest, Path(manifest_csv))
     looked_at = manifest.where(lambda r: r.split is not Split.EXCLUDED)
     edges = [*find_duplicates(looked_at, workers=workers), *_given_edges(manifest)]
     given = {r.path: r.group for r in manifest if r.group}
     named = read_groups_csv(groups_csv, manifest) if groups_csv is not None else {}
-    groups = connected_groups(manifest.records, edges, {**given, **named})
-    return manifest.map(lambda row: replace(row, group=groups[row.path]))
+    places = {r.path: place for r in manifest.originals() if (place := place_of(r)) is not None}
+    groups, bridges = extended_groups(manifest.records, edges, {**given, **named}, places)
+    return manifest.map(lambda row: without_bridges(replace(row, group=groups[row.path]), bridges))
 
 
 def _given_edges(manifest: Manifest) -> list[DuplicateEdge]:

@@ -14,7 +14,8 @@ from ai_models.core.images import walk_images
 from ai_models.core.paths import require_dir, to_text
 from ai_models.core.records import COLUMNS, ImageRecord, Manifest, read_groups_csv
 from ai_models.core.settings import InspectionConfig
-from ai_models.duplicates import DuplicateEdge, Fingerprint, connected_groups, duplicate_edges
+from ai_models.duplicates import DuplicateEdge, Fingerprint, duplicate_edges
+from ai_models.duplicates.bridges import extended_groups, place_of, without_bridges
 from ai_models.execution import map_ordered
 from ai_models.inspection.files import InspectedFile, Question, look
 from ai_models.inspection.layout import Layout
@@ -71,6 +72,7 @@ def scan(
     config: InspectionConfig | None = None,
     *,
     groups_csv: str | os.PathLike[str] | None = None,
+    earlier_csv: str | os.PathLike[str] | None = None,
 ) -> Scan:
     """Look at every image of a folder once and group those that show one object.
 
@@ -85,6 +87,8 @@ def scan(
         The settings; defaults where None.
     groups_csv
         The user's own groups, columns ``file,group``; they join what the images show and never split it.
+    earlier_csv
+        A manifest of this folder that lies elsewhere, honoured in the place of one in the folder.
 
     Raises
     ------
@@ -93,7 +97,7 @@ def scan(
     """
     settings = config or InspectionConfig()
     root = require_dir(data_dir, what="the data folder")
-    known = _earlier_rows(root)
+    known = _earlier_rows(root) if earlier_csv is None else {r.path: r for r in Manifest.load(earlier_csv, root=root)}
     paths = list(walk_images(root))
     paths += sorted(path for path in known if path not in set(paths) and os.path.lexists(root / path))
     if not paths:
@@ -113,10 +117,11 @@ def scan(
     edges = duplicate_edges(hashes, prints, near=settings.check_duplicates)
     manifest = Manifest(root, tuple(rows))
     user_groups = _user_groups(manifest, known, groups_csv)
-    groups = connected_groups(manifest.records, edges, user_groups)
+    places = {path: place for path, row in known.items() if not row.source_id and (place := place_of(row)) is not None}
+    groups, bridges = extended_groups(manifest.records, edges, user_groups, places)
     if not settings.check_duplicates:  # half a graph must not pass for a whole one
         groups = {path: user_groups.get(path, "") for path in groups}
-    manifest = Manifest(root, tuple(_placed(rows, groups)))
+    manifest = Manifest(root, tuple(without_bridges(row, bridges) for row in _placed(rows, groups)))
     missing = tuple(sorted(set(known) - {f.path for f in files}))
     return Scan(manifest, tuple(files), tuple(edges), layout, user_groups, missing, settings)
 

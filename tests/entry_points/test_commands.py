@@ -74,6 +74,29 @@ def test_split_keeps_the_users_groups_together(call, photographs, tmp_path):
     _done(call("split", "--data-dir", photographs, "--manifest", "s.csv", "--groups", groups, "--output", "t.csv"))
 
 
+def test_split_extends_an_earlier_split_and_leaves_out_what_links_it(call, photographs, tmp_path):
+    root = Path(shutil.copytree(photographs, tmp_path / "mine"))
+    _done(call("split", "--data-dir", root, "--folds", "3", "--output", "s.csv"))
+    old = {r.path: (r.split, r.fold) for r in Manifest.load("s.csv", root=root)}
+    far = next(path for path in sorted(old) if old[path] != old["ash/00.png"])
+    for name in ("ash/link.png", "ash/twin.png"):
+        Image.open(root / "ash" / "00.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / name)
+    Image.open(root / "ash" / "01.png").rotate(90).save(root / "ash" / "01-turned.png")
+    Path("g.csv").write_text(f"file,group\nash/link.png,one\n{far},one\n", encoding="utf-8")
+    said = _done(
+        call("split", "--data-dir", root, "--extend", "s.csv", "--groups", "g.csv", "--folds", "3", "--output", "t.csv")
+    )
+    assert "manifest  t.csv" in said.stdout
+    new = {r.path: (r.split, r.fold) for r in Manifest.load("t.csv", root=root)}
+    assert {path: new[path] for path in old} == old
+    assert new["ash/link.png"] == (Split.EXCLUDED, -1)
+    assert new["ash/twin.png"] in {old["ash/00.png"], (Split.EXCLUDED, -1)}, "never as an object of its own"
+    assert new["ash/01-turned.png"] == old["ash/01.png"]
+    refused = call("split", "--manifest", "s.csv", "--extend", "s.csv")
+    assert refused.exit_code == 2
+    assert "--extend FILE.csv needs --data-dir" in refused.stderr
+
+
 def test_a_users_own_manifest_without_groups_gets_them_from_the_images(call, photographs, tmp_path, tree_hash):
     root = Path(shutil.copytree(photographs, tmp_path / "mine"))
     Image.open(root / "ash" / "00.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "ash" / "twin.png")
