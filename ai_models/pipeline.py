@@ -23,7 +23,7 @@ from ai_models.core.settings import (
     PreprocessConfig,
     TrainingConfig,
 )
-from ai_models.duplicates import DuplicateEdge, find_duplicates
+from ai_models.duplicates import edges_within, find_duplicates, pattern_groups
 from ai_models.duplicates.bridges import extended_groups, place_of, without_bridges
 from ai_models.inspection import scan
 
@@ -108,13 +108,25 @@ def run(
     output = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=STAGE_FOLDERS)
 
     tell("1/6 inspect   what the folder holds, and which images show one object")
-    look = inspection or InspectionConfig(quick_mode=training.quick_mode, workers=training.workers)
+    look = inspection or InspectionConfig(
+        quick_mode=training.quick_mode,
+        cache_features=features.cache_features,
+        cache_dir=features.cache_dir,
+        workers=training.workers,
+    )
     found = inspect_dataset(data_dir, output / "inspection", look, groups_csv=groups_csv, overwrite=overwrite)
 
     tell("2/6 split     sides and folds, objects whole")
     rows = found.manifest
-    if not look.check_duplicates:  # what the inspector left out, the split cannot do without
-        rows = prepare_manifest(data_dir, manifest_csv=found.manifest_path, groups_csv=groups_csv, workers=look.workers)
+    if not found.groups_complete:  # what the inspector left out, the split cannot do without
+        rows = prepare_manifest(
+            data_dir,
+            manifest_csv=found.manifest_path,
+            groups_csv=groups_csv,
+            group_pattern=look.group_pattern,
+            features=features,
+            workers=look.workers,
+        )
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
 
     tell("3/6 augment   copies of training photographs until the classes are balanced")
@@ -144,6 +156,8 @@ def prepare_manifest(
     manifest_csv: Place | None = None,
     groups_csv: Place | None = None,
     earlier_csv: Place | None = None,
+    group_pattern: str = "",
+    features: FeatureConfig | None = None,
     workers: int = 0,
 ) -> Manifest:
     """Return the rows of a folder or of an earlier stage's manifest, with their groups.
@@ -160,6 +174,10 @@ def prepare_manifest(
     earlier_csv
         An earlier split of `data_dir`, which is looked at again: its rows stay where they stand, and a new image that
         shows objects which stand apart is excluded.
+    group_pattern
+        A regular expression: paths in which it catches the same text show one object.
+    features
+        Where the embeddings of a large folder are cached.
     workers
         Threads; 0 for one a core.
 
@@ -171,25 +189,24 @@ def prepare_manifest(
     if manifest_csv is None:
         if data_dir is None:
             raise DataError("no images are named: give a data folder or a manifest")
-        return scan(
-            data_dir, InspectionConfig(workers=workers), groups_csv=groups_csv, earlier_csv=earlier_csv
-        ).manifest
+        cache = features or FeatureConfig()
+        look = InspectionConfig(
+            group_pattern=group_pattern, cache_features=cache.cache_features, cache_dir=cache.cache_dir, workers=workers
+        )
+        return scan(data_dir, look, groups_csv=groups_csv, earlier_csv=earlier_csv).manifest
     manifest = Manifest.load(manifest_csv, root=data_dir)
     _refuse_missing_files(manifest, Path(manifest_csv))
     looked_at = manifest.where(lambda r: r.split is not Split.EXCLUDED)
-    edges = [*find_duplicates(looked_at, workers=workers), *_given_edges(manifest)]
+    found = find_duplicates(looked_at, features=features, workers=workers).edges
     given = {r.path: r.group for r in manifest if r.group}
+    before = {r.path: r.group for r in manifest.originals() if r.group}
+    alike = pattern_groups([r.path for r in manifest.originals()], group_pattern) if group_pattern else {}
+    # what keeps the groups of the manifest whole, whatever else joins them, and those that names give
+    edges = [*found, *edges_within(before, "given"), *edges_within(alike, "pattern")]
     named = read_groups_csv(groups_csv, manifest) if groups_csv is not None else {}
     places = {r.path: place for r in manifest.originals() if (place := place_of(r)) is not None}
-    groups, bridges = extended_groups(manifest.records, edges, {**given, **named}, places)
+    groups, bridges = extended_groups(manifest.records, edges, {**alike, **given, **named}, places)
     return manifest.map(lambda row: without_bridges(replace(row, group=groups[row.path]), bridges))
-
-
-def _given_edges(manifest: Manifest) -> list[DuplicateEdge]:
-    """Return what keeps the groups that a manifest already has whole, whatever else joins them."""
-    grouped = [r for r in manifest.originals() if r.group]
-    first = {r.group: r.path for r in reversed(grouped)}
-    return [DuplicateEdge(first[r.group], r.path, "given") for r in grouped if first[r.group] != r.path]
 
 
 def _refuse_missing_files(manifest: Manifest, source: Path) -> None:

@@ -137,8 +137,10 @@ def _memory(key: str) -> float:
 
 
 def _inspect(file: Path) -> str:
-    found, print_ = look(Question(file.parent, file.name, "", Split.UNASSIGNED, "", quality=True, strict=False))
-    assert found.probe.readable == (print_ is not None)
+    found, seen = look(
+        Question(file.parent, file.name, "", Split.UNASSIGNED, "", quality=True, strict=False, local=True)
+    )
+    assert found.probe.readable == (seen is not None)
     return str(found.probe.verdict)
 
 

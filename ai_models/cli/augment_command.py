@@ -62,7 +62,13 @@ def command(
     sources.needed(data_dir, manifest, "--input-dir")
     config, training = build(AugmentationConfig, values), build(TrainingConfig, {**values, "workers": 0})
     place = outside(output_dir or free_place(REPORTS, f"augmented-{sources.title(data_dir, manifest)}"), data_dir)
-    rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=config.workers)
+    rows = prepare_manifest(
+        data_dir,
+        manifest_csv=manifest,
+        groups_csv=groups,
+        group_pattern=values["group_pattern"],
+        workers=config.workers,
+    )
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
     result = augment_manifest(split, place, config, features=build(FeatureConfig, values), overwrite=overwrite)
     counts = json.loads((place / "augmentation.json").read_text(encoding="utf-8"))

@@ -43,7 +43,14 @@ def command(
     sources.needed(data_dir, manifest)
     features = build(FeatureConfig, values)
     place = outside(output_dir or free_place(REPORTS, f"features-{sources.title(data_dir, manifest)}"), data_dir)
-    rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=values["workers"])
+    rows = prepare_manifest(
+        data_dir,
+        manifest_csv=manifest,
+        groups_csv=groups,
+        group_pattern=values["group_pattern"],
+        features=features,
+        workers=values["workers"],
+    )
     table = write_features(
         rows,
         place,

@@ -24,16 +24,20 @@ from ai_models.core.settings import InspectionConfig
     "corruption_threshold",
     "strict",
     "workers",
+    "group_pattern",
+    "burst_seconds",
     keep_failing="--keep-failing/--drop-failing",
+    cache_features="--cache/--no-cache",
+    cache_dir="--cache-dir",
 )
 @click.option("--groups", type=PLACE, metavar="FILE.csv", help="Your own groups: columns file,group; one an object.")
 @overwrite
 def command(data_dir: Path, output_dir: Path | None, groups: Path | None, overwrite: bool, **values: Any) -> None:
     """Look at a folder before anything is trained on it.
 
-    Finds files that cannot be read, copies of one photograph (also re-encoded, flipped or turned) and classes
+    Finds files that cannot be read, photographs of one object (copies, crops, turns, second shots) and classes
     that are too small, scores quality, and says which cross-validation the classes allow. Writes
-    inspection.html, inspection.json and manifest.csv; changes nothing in the folder.
+    inspection.html, inspection.json, duplicates.csv and manifest.csv; changes nothing in the folder.
     """
     from ai_models.inspection import inspect_dataset
 

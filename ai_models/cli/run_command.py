@@ -43,6 +43,8 @@ from ai_models.core.settings import (
     "check_duplicates",
     "corruption_threshold",
     "strict",
+    "group_pattern",
+    "burst_seconds",
     keep_failing="--keep-failing/--drop-failing",
 )
 @settings(AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", "preset")

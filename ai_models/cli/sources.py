@@ -1,4 +1,4 @@
-"""``--data-dir``, ``--manifest`` and ``--groups``: where a command's rows come from."""
+"""``--data-dir``, ``--manifest``, ``--groups`` and ``--group-pattern``: where a command's rows come from."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
-from ai_models.cli.options import PLACE
+from ai_models.cli.options import PLACE, settings
 from ai_models.cli.places import stem
+from ai_models.core.settings import InspectionConfig
 
 __all__ = ["needed", "rows", "title"]
 
 
 def rows(name: str = "--data-dir") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add ``--data-dir`` (or another name for it), ``--manifest`` and ``--groups``."""
+    """Add ``--data-dir`` (or another name for it), ``--manifest``, ``--groups`` and ``--group-pattern``."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = settings(InspectionConfig, "group_pattern")(function)
         function = click.option(
             "--groups", type=PLACE, metavar="FILE.csv", help="Your own groups: columns file,group; one an object."
         )(function)

@@ -54,7 +54,13 @@ def command(
     place = new_file(
         output or free_place(REPORTS, f"split-{sources.title(data_dir, manifest)}", ".csv"), overwrite=overwrite
     )
-    before = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, earlier_csv=extend)
+    before = prepare_manifest(
+        data_dir,
+        manifest_csv=manifest,
+        groups_csv=groups,
+        earlier_csv=extend,
+        group_pattern=values["group_pattern"],
+    )
     split = split_manifest(before, config)
     split.save(place)
     click.echo(summary(split))

@@ -57,7 +57,14 @@ def command(
     training = build(TrainingConfig, values)
     features, preprocess = build(FeatureConfig, values), PreprocessConfig(preset=values["preprocess"])
     place = outside(output_dir or free_place(MODELS, sources.title(data_dir, manifest)), data_dir)
-    rows = prepare_manifest(data_dir, manifest_csv=manifest, groups_csv=groups, workers=training.workers)
+    rows = prepare_manifest(
+        data_dir,
+        manifest_csv=manifest,
+        groups_csv=groups,
+        group_pattern=values["group_pattern"],
+        features=features,
+        workers=training.workers,
+    )
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
     model = train_model(split, place, training=training, features=features, preprocess=preprocess, overwrite=overwrite)
     metrics = json.loads((model / "metrics.json").read_text(encoding="utf-8"))

@@ -100,13 +100,19 @@ class FeatureConfig(Config):
 class InspectionConfig(Config):
     """How a folder is looked at."""
 
-    quick_mode: bool = setting(False, "skip quality scores")
-    check_duplicates: bool = setting(True, "look for near duplicates, also flipped and turned; else the split does")
+    quick_mode: bool = setting(False, "skip quality scores, and in a large folder all but near-equal pictures")
+    check_duplicates: bool = setting(True, "look for photographs of one object; else the split does")
+    group_pattern: str = setting("", "regular expression: paths in which it catches the same text show one object")
+    burst_seconds: float = setting(
+        1.0, "longest pause between shots of one camera (EXIF) that show one object; 0 for no bursts", ge=0, le=3600
+    )
     corruption_threshold: float = setting(
         0.1, "share of undecodable rows from which a truncated image is called corrupt rather than damaged", ge=0, le=1
     )
     strict: bool = setting(False, "judge quality by the strict levels")
     keep_failing: bool = setting(True, "keep images that fail the quality levels in the manifest")
+    cache_features: bool = setting(True, "keep the embeddings of a large folder on disk, where training finds them")
+    cache_dir: str = setting("feature_cache", "folder of the feature cache")
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
 
 

@@ -21,21 +21,21 @@ FREQUENCIES = 16
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An image reduced to what comparisons need, about 13 KiB.
+    """An image reduced to what a search for the same picture needs, about 4.5 KiB.
 
     Attributes
     ----------
     pixels
         SHA-256 (hex) of shape and decoded RGB pixels: equal for equal pictures in any lossless format.
     thumbnail
-        uint8 (SIDE, SIDE, 3), RGB; the whole picture, sides scaled separately.
-    spectrum
-        float32 (FREQUENCIES, FREQUENCIES), the lowest orthonormal DCT-II coefficients of the grey thumbnail.
+        uint8 (SIDE, SIDE), grey; the whole picture, sides scaled separately.
+    signs
+        int8 (FREQUENCIES, FREQUENCIES), signs of the lowest DCT-II coefficients of the thumbnail: -1, 0 or 1.
     """
 
     pixels: str
-    thumbnail: RGBImage
-    spectrum: NDArray[np.float32]
+    thumbnail: NDArray[np.uint8]
+    signs: NDArray[np.int8]
 
 
 def fingerprint(image: RGBImage) -> Fingerprint:
@@ -48,6 +48,6 @@ def fingerprint(image: RGBImage) -> Fingerprint:
     """
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
-    small = resize(image, SIDE)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return Fingerprint(digest.hexdigest(), small, cv2.dct(grey)[:FREQUENCIES, :FREQUENCIES].copy())
+    grey = np.asarray(cv2.cvtColor(resize(image, SIDE), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    spectrum = cv2.dct(grey.astype(np.float32))[:FREQUENCIES, :FREQUENCIES]
+    return Fingerprint(digest.hexdigest(), grey, np.sign(spectrum).astype(np.int8))

@@ -12,8 +12,8 @@ from ai_models.core.records import ImageRecord
 
 __all__ = ["DuplicateEdge", "EdgeKind", "connected_groups", "merged_user_groups"]
 
-EdgeKind = Literal["bytes", "pixels", "near", "given"]
-"""Equal files, equal decoded pixels, one picture changed, said before. Further kinds of evidence join here."""
+EdgeKind = Literal["bytes", "pixels", "near", "registered", "burst", "pattern", "given"]
+"""Equal files, equal pixels, one picture changed, one laid over the other, one burst, alike names, said before."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +30,10 @@ class DuplicateEdge:
         What turns `a` into `b`: the name of a `Symmetry`.
     distance
         0 for equal, towards 1 the weaker the evidence.
+    inliers
+        Of a registered pair: local features that agree.
+    false_discovery
+        Of a registered pair: the probability, estimated from the folder, that it shows different objects.
     """
 
     a: str
@@ -37,6 +41,8 @@ class DuplicateEdge:
     kind: EdgeKind
     transform: str = "identity"
     distance: float = 0.0
+    inliers: int = 0
+    false_discovery: float = 0.0
 
 
 def connected_groups(

@@ -9,14 +9,14 @@ background stay apart. The levels are measured ones, see `benchmarks/duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.core.images import RGBImage
 from ai_models.duplicates.fingerprint import FREQUENCIES, SIDE, Fingerprint
 from ai_models.duplicates.symmetry import SYMMETRIES, Symmetry
 
@@ -35,9 +35,17 @@ _FLAT = 2.0  # grey levels: detail weaker than this proves nothing
 _ROUNDING = 0.45  # grey levels of detail that may be nothing but rounding
 _TILE_NOISE = 5.0  # grey levels that compression alone puts into a tile
 _TILES = 4
-_ROWS = 512  # rows of one product of hashes
+_ROWS, _COLUMNS = 512, 8192  # of one product of hashes
 _PAIR = 256 * len(SYMMETRIES)  # what one pair spans in the keys that sort candidates
 _MANY = 20_000  # candidates of one block beyond which those already joined are passed over
+
+
+class Prints(Protocol):
+    """Fingerprints by number: a list, or something that reads them from disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Fingerprint: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Match:
     agreement: float
 
 
-def hash_bits(spectra: NDArray[np.float32]) -> NDArray[np.bool_]:
+def hash_bits(spectra: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Return the signs of the coefficients without the mean, shape (..., k, k) -> (..., k * k - 1)."""
     return (spectra > 0).reshape(*spectra.shape[:-2], -1)[..., 1:]
 
@@ -93,13 +101,13 @@ def agreement(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[n
     return np.where(flat, 0.0, whole), worst
 
 
-def detail(thumbnail: RGBImage) -> NDArray[np.float32]:
+def detail(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return what of a thumbnail is finer than its layout: grey less its blur, float32 (SIDE, SIDE)."""
-    grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = thumbnail.astype(np.float32)
     return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), _BLUR), dtype=np.float32)
 
 
-def near_matches(prints: Sequence[Fingerprint]) -> list[Match]:
+def near_matches(prints: Prints) -> list[Match]:
     """Return the pairs that show one picture, also flipped, turned, re-encoded or scaled.
 
     Time is quadratic in a matrix product (about ten seconds for 20,000 images on two cores), memory is linear.
@@ -132,37 +140,39 @@ def near_matches(prints: Sequence[Fingerprint]) -> list[Match]:
 
 
 def _candidates(
-    prints: Sequence[Fingerprint],
+    prints: Prints,
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
     """Yield (a, b, number of the symmetry) with a < b whose hashes are near, block by block."""
     if len(prints) < 2:
         return
-    spectra = np.stack([p.spectrum for p in prints])
-    signs = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
+    spectra = np.stack([prints[i].signs for i in range(len(prints))])
     for start in range(0, len(prints), _ROWS):
-        block, others = spectra[start : start + _ROWS], signs[start:].T
-        keys = [_near(symmetry.on_spectra(block), others, number) for number, symmetry in enumerate(SYMMETRIES)]
-        key = np.sort(np.concatenate(keys))
-        pair, which = key // _PAIR, key % len(SYMMETRIES)
-        first = np.ones(len(pair), dtype=bool)  # of a pair's symmetries the nearest stands first
-        first[1:] = pair[1:] != pair[:-1]
-        a, b = np.divmod(pair[first], others.shape[1])
-        keep = a < b
-        yield a[keep] + start, b[keep] + start, which[first][keep]
+        turned = [_signs(symmetry.on_spectra(spectra[start : start + _ROWS])) for symmetry in SYMMETRIES]
+        for left in range(start, len(prints), _COLUMNS):
+            others = _signs(spectra[left : left + _COLUMNS]).T
+            keys = [_near(block @ others, number) for number, block in enumerate(turned)]
+            key = np.sort(np.concatenate(keys))
+            pair, which = key // _PAIR, key % len(SYMMETRIES)
+            first = np.ones(len(pair), dtype=bool)  # of a pair's symmetries the nearest stands first
+            first[1:] = pair[1:] != pair[:-1]
+            a, b = np.divmod(pair[first], others.shape[1])
+            a, b = a + start, b + left
+            keep = a < b
+            yield a[keep], b[keep], which[first][keep]
 
 
-def _near(spectra: NDArray[np.float32], others: NDArray[np.float32], number: int) -> NDArray[np.int64]:
+def _signs(spectra: NDArray[np.int8]) -> NDArray[np.float32]:
+    return np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
+
+
+def _near(product: NDArray[np.float32], number: int) -> NDArray[np.int64]:
     """Return a key for each near pair of hashes that sorts by row, column, differing bits, number of the symmetry."""
-    turned = np.where(hash_bits(spectra), np.float32(1), np.float32(-1))
-    product = turned @ others
     pair = np.flatnonzero(product >= BITS - 2 * MAX_BITS)
     bits = ((BITS - product.ravel()[pair]) / 2).astype(np.int64)
     return np.asarray(pair * _PAIR + bits * len(SYMMETRIES) + number)
 
 
-def _verified(
-    prints: Sequence[Fingerprint], a: NDArray[np.intp], b: NDArray[np.intp], which: NDArray[np.intp]
-) -> Iterator[Match]:
+def _verified(prints: Prints, a: NDArray[np.intp], b: NDArray[np.intp], which: NDArray[np.intp]) -> Iterator[Match]:
     for start in range(0, len(a), 256):
         rows = range(start, min(start + 256, len(a)))
         fine = {i: detail(prints[i].thumbnail) for i in {*a[rows].tolist(), *b[rows].tolist()}}

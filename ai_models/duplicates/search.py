@@ -1,68 +1,130 @@
-"""From images to edges: equal bytes, equal pixels, then near ones among what is left."""
+"""From images to edges: equal bytes, equal pixels, near-equal pictures, pictures that lie over one another."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from ai_models.core.errors import DataError, ImageError
-from ai_models.core.images import decode, read_bytes
+from ai_models.core.images import decode, read_bytes, read_image
 from ai_models.core.paths import to_text
 from ai_models.core.records import Manifest
-from ai_models.duplicates.fingerprint import Fingerprint, fingerprint
+from ai_models.core.settings import FeatureConfig
+from ai_models.duplicates.candidates import candidate_pairs
+from ai_models.duplicates.empirical_null import EmpiricalNull
+from ai_models.duplicates.fingerprint import Fingerprint
 from ai_models.duplicates.graph import DuplicateEdge, EdgeKind
+from ai_models.duplicates.keypoints import LONGEST, working_grey
+from ai_models.duplicates.looks import Look, Looks, look_at
 from ai_models.duplicates.matching import near_matches
+from ai_models.duplicates.registration import evidence, register
+from ai_models.duplicates.symmetry import SYMMETRIES
 from ai_models.execution import map_ordered
 
-__all__ = ["duplicate_edges", "find_duplicates"]
+__all__ = ["Evidence", "duplicate_evidence", "find_duplicates"]
 
 
-def duplicate_edges(
-    hashes: Mapping[str, str], prints: Mapping[str, Fingerprint], *, near: bool = True
-) -> list[DuplicateEdge]:
-    """Return the evidence among images that are already hashed and reduced.
+@dataclass(frozen=True)
+class Evidence:
+    """What says that images show one object.
+
+    Attributes
+    ----------
+    edges
+        Sorted.
+    null
+        What the evidence of different objects looks like in this folder; None where no pictures were laid over one
+        another.
+    registrable
+        Evidence in [0, 1] of every pair of pictures that could be laid over one another, joined or not.
+    """
+
+    edges: tuple[DuplicateEdge, ...] = ()
+    null: EmpiricalNull | None = None
+    registrable: tuple[float, ...] = ()
+
+
+def duplicate_evidence(
+    looks: Looks,
+    file_of: Callable[[str], Path],
+    *,
+    near: bool = True,
+    registered: bool = True,
+    features: FeatureConfig | None = None,
+    workers: int = 0,
+) -> Evidence:
+    """Return the evidence among images that have been looked at.
 
     Of images that are equal one stands for all: each of the others has an edge to it, and it alone is compared further.
 
     Parameters
     ----------
-    hashes
-        Path -> SHA-256 of the file's bytes.
-    prints
-        Path -> fingerprint, for the same paths.
+    looks
+        The images.
+    file_of
+        Path -> file, for those that are read once more.
     near
         Whether to look beyond equal bytes and pixels.
+    registered
+        Whether to lay pictures over one another as well; needs `near` and the keypoints of the images.
+    features
+        Where the embeddings of a large folder are cached; defaults where None.
+    workers
+        Threads; 0 for one a core.
 
-    Returns
-    -------
-    list of DuplicateEdge
-        Sorted.
+    Raises
+    ------
+    DataError
+        When a file cannot be read any more.
     """
-    edges = []
-    standing = sorted(prints)
-    kinds: tuple[tuple[EdgeKind, Mapping[str, str]], ...] = (
-        ("bytes", hashes),
-        ("pixels", {path: p.pixels for path, p in prints.items()}),
-    )
+    edges: list[DuplicateEdge] = []
+    standing = sorted(range(len(looks)), key=looks.paths.__getitem__)
+    kinds: tuple[tuple[EdgeKind, Sequence[Hashable]], ...] = (("bytes", looks.hashes), ("pixels", looks.pixels))
     for kind, content in kinds:
-        classes: dict[str, list[str]] = defaultdict(list)
-        for path in standing:
-            classes[content[path]].append(path)
-        edges += [DuplicateEdge(paths[0], other, kind) for paths in classes.values() for other in paths[1:]]
-        standing = sorted(paths[0] for paths in classes.values())
-    if near:
-        for match in near_matches([prints[path] for path in standing]):
-            edges.append(
-                DuplicateEdge(
-                    standing[match.a], standing[match.b], "near", match.symmetry.name, round(1 - match.agreement, 4)
-                )
-            )
-    return sorted(edges)
+        classes: dict[Hashable, list[int]] = defaultdict(list)
+        for i in standing:
+            classes[content[i]].append(i)
+        edges += [
+            DuplicateEdge(looks.paths[alike[0]], looks.paths[other], kind)
+            for alike in classes.values()
+            for other in alike[1:]
+        ]
+        standing = [alike[0] for alike in classes.values()]
+    if not near:
+        return Evidence(tuple(sorted(edges)))
+    matches = near_matches(_Chosen(looks, standing))
+    for m in matches:
+        a, b = looks.paths[standing[m.a]], looks.paths[standing[m.b]]
+        edges.append(DuplicateEdge(a, b, "near", m.symmetry.name, round(1 - m.agreement, 4)))
+    if not registered:
+        return Evidence(tuple(sorted(edges)))
+    config = features or FeatureConfig()
+    pairs = candidate_pairs([file_of(looks.paths[i]) for i in standing], features=config, workers=workers)
+    joined = {(m.a, m.b) for m in matches}
+    pairs = pairs[[pair not in joined for pair in map(tuple, pairs.tolist())]] if len(pairs) else pairs
+    chosen = np.asarray(standing, dtype=np.intp)[pairs]
+    found = list(_registered(looks, file_of, chosen, workers))
+    weights = tuple(weight for *_, weight in found)
+    null = EmpiricalNull.fit(weights)
+    for a, b, transform, inliers, weight in found:
+        if weight >= null.threshold:
+            rate = round(float(null.false_discovery(weight)), 6)
+            edges.append(DuplicateEdge(a, b, "registered", transform, round(1 - weight, 4), inliers, rate))
+    return Evidence(tuple(sorted(edges)), null, weights)
 
 
-def find_duplicates(manifest: Manifest, *, near: bool = True, workers: int = 0) -> list[DuplicateEdge]:
+def find_duplicates(
+    manifest: Manifest, *, near: bool = True, features: FeatureConfig | None = None, workers: int = 0
+) -> Evidence:
     """Read the photographs of a manifest and return the evidence among them (copies are not looked at).
 
     Raises
@@ -71,15 +133,82 @@ def find_duplicates(manifest: Manifest, *, near: bool = True, workers: int = 0) 
         When a row cannot be read or decoded.
     """
     rows = manifest.originals()
-    answers = map_ordered(_read, rows.files, workers=workers, label="duplicates", total=len(rows))
-    read = dict(zip((r.path for r in rows), answers, strict=True))
-    hashes = {path: digest for path, (digest, _) in read.items()}
-    return duplicate_edges(hashes, {path: print_ for path, (_, print_) in read.items()}, near=near)
+    looks = Looks()
+    answers = map_ordered(partial(_read, local=near), rows.files, workers=workers, label="duplicates", total=len(rows))
+    for row, (digest, look) in zip(rows, answers, strict=True):
+        looks.add(row.path, digest, look)
+    return duplicate_evidence(
+        looks, manifest.root.joinpath, near=near, registered=near, features=features, workers=workers
+    )
 
 
-def _read(path: Path) -> tuple[str, Fingerprint]:
+class _Chosen:
+    """Some of the fingerprints, read when they are asked for."""
+
+    def __init__(self, looks: Looks, rows: Sequence[int]) -> None:
+        self.looks = looks
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Fingerprint:
+        return self.looks[self.rows[index]]
+
+
+def _registered(
+    looks: Looks, file_of: Callable[[str], Path], pairs: NDArray[np.intp], workers: int
+) -> Iterator[tuple[str, str, str, int, float]]:
+    """Yield (a, b, transform, inliers, evidence) of the pairs that can be laid over one another, a < b by path."""
+    tasks = [(a, [b for _, b in run]) for a, run in groupby(pairs.tolist(), key=lambda pair: pair[0])]
+
+    def compare(task: tuple[int, list[int]]) -> list[tuple[str, str, str, int, float]]:
+        a, others = task
+        one, found = looks.keypoints(a), []
+        grey: NDArray[np.uint8] | None = None
+        for b in others:
+            two = looks.keypoints(b)
+            laid = register(one, two)
+            if laid is None:
+                continue
+            if grey is None:
+                grey = _grey(file_of(looks.paths[a]), one.size)
+            weight = evidence(laid, grey, _grey(file_of(looks.paths[b]), two.size))
+            found.append((looks.paths[a], looks.paths[b], _turn(laid.homography, laid.mirrored), laid.inliers, weight))
+        return found
+
+    for found in map_ordered(compare, tasks, workers=workers, label="compare", unit="photo"):
+        yield from found
+
+
+def _turn(H: NDArray[np.float64], mirrored: bool) -> str:
+    """Return the name of the flip or quarter turn that a homography is nearest to."""
+    linear = H[:2, :2] @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+
+    def fit(number: int) -> float:
+        s = SYMMETRIES[number]
+        axes = np.eye(2)[::-1] if s.transposed else np.eye(2)
+        return float((np.diag([-1.0 if s.columns else 1.0, -1.0 if s.rows else 1.0]) @ axes * linear).sum())
+
+    return SYMMETRIES[max(range(len(SYMMETRIES)), key=fit)].name
+
+
+def _grey(file: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     try:
-        data = read_bytes(path)
-        return hashlib.sha256(data).hexdigest(), fingerprint(decode(data))
+        grey = working_grey(read_image(file, size=LONGEST))
     except ImageError as error:
-        raise DataError(f"'{to_text(str(path))}' cannot be read ({error}): take its row out of the manifest") from error
+        raise _unreadable(file, error) from error
+    # decoded at a smaller scale, a side may be a pixel off what the keypoints were found in
+    return grey if grey.shape[::-1] == size else np.asarray(cv2.resize(grey, size), dtype=np.uint8)
+
+
+def _read(file: Path, *, local: bool) -> tuple[str, Look]:
+    try:
+        data = read_bytes(file)
+        return hashlib.sha256(data).hexdigest(), look_at(decode(data), local=local)
+    except ImageError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: ImageError) -> DataError:
+    return DataError(f"'{to_text(str(file))}' cannot be read ({error}): take its row out of the manifest")

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from ai_models.core.images import read_bytes, read_image, walk_images
 from ai_models.core.paths import from_text, require_dir, to_text
 from ai_models.core.predictions import OodVerdict, Predictions, set_text
 from ai_models.core.records import ImageRecord, Manifest, Split
-from ai_models.duplicates import Fingerprint, connected_groups, duplicate_edges, fingerprint
+from ai_models.duplicates import Look, Looks, connected_groups, duplicate_evidence, look_at
 from ai_models.execution import map_ordered
 
 __all__ = [
@@ -258,17 +259,18 @@ def _compared(
     hashes = {name: content_hash(file) for name, file in new.items()}
     by_hash = {r.sha256: r.path for r in training if r.sha256}
     leaks = {name: f"the same bytes as training's '{by_hash[h]}'" for name, h in hashes.items() if h in by_hash}
-    names = [*new, *old]
-    prints = dict(
-        zip(
-            names,
-            map_ordered(_fingerprint, [*new.values(), *old.values()], workers=workers, label="compare"),
-            strict=True,
-        )
-    )
-    readable = {name: p for name, p in prints.items() if p is not None}
-    hashes |= {name: content_hash(old[name]) for name in readable if name in old}
-    edges = duplicate_edges({name: hashes[name] for name in readable}, readable, near=near)
+    files = new | old
+    hashes |= {name: content_hash(file) for name, file in old.items()}
+    looks = Looks()
+    for name, seen in zip(
+        files,
+        map_ordered(partial(_look, local=near), list(files.values()), workers=workers, label="compare"),
+        strict=True,
+    ):
+        if seen is not None:
+            looks.add(name, hashes[name], seen)
+    readable = set(looks.paths)
+    edges = duplicate_evidence(looks, files.__getitem__, near=near, registered=near, workers=workers).edges
     records = [ImageRecord(name, sha256=hashes[name]) for name in sorted(readable)]
     groups = connected_groups(records, edges, {f"new/{r.path}": r.group for r in rows if r.group})
     training_groups = {groups[name]: name.removeprefix("old/") for name in readable if name in old}
@@ -297,9 +299,9 @@ def _not_empty(rows: Manifest, left: Sequence[LeftOut]) -> Manifest:
     return rows
 
 
-def _fingerprint(file: Path) -> Fingerprint | None:
+def _look(file: Path, *, local: bool) -> Look | None:
     try:
-        return fingerprint(read_image(file))
+        return look_at(read_image(file), local=local)
     except ImageError:
         return None  # the model meets the same file, and it is counted as unreadable there
 

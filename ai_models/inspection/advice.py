@@ -132,7 +132,8 @@ def _on_groups(shared: int) -> str:
         return (
             f"{plural(shared, 'photograph')} beyond the first of each object {'shows' if shared == 1 else 'show'} one "
             "that is there already. Keep photographs of one object together (the column 'group' of manifest.csv does "
-            "it); otherwise the model is examined on what it has learnt."
+            "it); otherwise the model is examined on what it has learnt. That two photographs show front and back of "
+            "one piece no pixel tells: name those in a file with the columns file,group and give it with --groups."
         )
     return (
         "No two photographs were found to show one object. If you know of some (front and back, a second shot), "

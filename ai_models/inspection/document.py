@@ -48,10 +48,8 @@ def document(scan: Scan, findings: tuple[Finding, ...], advice: Advice, score: D
         "advice": _advice(advice),
         "shortcuts": scan.shortcuts.to_dict() if scan.shortcuts else None,
         "groups": _groups(scan),
-        "duplicates": [
-            {"a": to_text(e.a), "b": to_text(e.b), "kind": e.kind, "transform": e.transform, "distance": e.distance}
-            for e in scan.edges
-        ],
+        "duplicates": [asdict(e) | {"a": to_text(e.a), "b": to_text(e.b)} for e in scan.edges],
+        "registration": None if scan.evidence.null is None else asdict(scan.evidence.null),
         "files": _files(scan),
     }
 

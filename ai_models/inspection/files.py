@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ai_models.core.images import Probe, RGBImage, Verdict, examine
 from ai_models.core.records import Split
-from ai_models.duplicates import Fingerprint, fingerprint
+from ai_models.duplicates import Look, look_at
 from ai_models.quality import QualityScores, assess, failures
 from ai_models.shortcuts import describe_frame
 
@@ -65,23 +65,24 @@ class Question:
     source_id: str
     quality: bool
     strict: bool
+    local: bool
 
 
-def look(question: Question) -> tuple[InspectedFile, Fingerprint | None]:
-    """Answer a question; never raises for a bad file. The fingerprint is of photographs, not of augmented copies."""
+def look(question: Question) -> tuple[InspectedFile, Look | None]:
+    """Answer a question; never raises for a bad file. What is compared are photographs, not augmented copies."""
     probe, image = examine(question.root / question.path)
     scores: QualityScores | None = None
     reasons: tuple[str, ...] = ()
-    print_, frame = None, b""
+    seen, frame = None, b""
     if image is not None and not question.source_id:
-        print_ = fingerprint(image)
+        seen = look_at(image, local=question.local)
         if question.quality:
             scores, reasons = _judge(image, strict=question.strict)
             frame = describe_frame(image)
     file = InspectedFile(
         question.path, question.label, question.split, question.source_id, probe, scores, reasons, frame
     )
-    return file, print_
+    return file, seen
 
 
 def _judge(image: RGBImage, *, strict: bool) -> tuple[QualityScores, tuple[str, ...]]:

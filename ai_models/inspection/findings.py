@@ -17,7 +17,7 @@ from ai_models.core.paths import to_text
 from ai_models.core.records import ImageRecord, Split
 from ai_models.duplicates import merged_user_groups
 from ai_models.inspection.layout import empty_classes
-from ai_models.inspection.scanning import Scan
+from ai_models.inspection.scanning import QUICK_IMAGES, Scan
 from ai_models.shortcuts import REMEDIES
 
 __all__ = ["RANKS", "Finding", "findings"]
@@ -218,6 +218,26 @@ def _duplicates(scan: Scan) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _same_objects(scan: Scan) -> Iterator[Finding]:
+    words = {
+        "registered": "can be laid over one another (cropped, turned, under another light, or a second shot)",
+        "burst": "were taken by one camera right after one another",
+        "pattern": "have names in which the pattern catches the same text",
+    }
+    for kind, text in words.items():
+        edges = [edge for edge in scan.edges if edge.kind == kind]
+        if edges:
+            pairs = _say(len(edges), "pair of photographs", "", "", "pairs of photographs").strip()
+            paths = tuple(sorted({path for e in edges for path in (e.a, e.b)}))
+            yield Finding(3, f"same_object_{kind}", f"{pairs} {text}; each set is one group.", paths)
+    if scan.config.check_duplicates and scan.evidence.null is None:
+        yield Finding(
+            2, "groups_incomplete",
+            f"Quick mode joined near-equal pictures alone, for there are more than {QUICK_IMAGES:,} images: crops, "
+            "small turns and second shots are not grouped: inspect without --quick-mode before you split.",
+        )  # fmt: skip
+
+
 def _names_and_formats(scan: Scan) -> Iterator[Finding]:
     wrong = tuple(f.path for f in scan.files if f.probe.verdict is Verdict.WRONG_EXTENSION)
     if wrong:
@@ -301,7 +321,7 @@ def _beside_the_images(scan: Scan) -> Iterator[Finding]:
 
 _LOOKS: tuple[Callable[[Scan], Iterator[Finding]], ...] = (
     _leaks, _label_conflicts, _joined_user_groups, _unreadable, _classes, _empty_classes, _alike_names,
-    _quality, _shortcuts, _names_and_formats, _sizes, _duplicates, _beside_the_images,
+    _quality, _shortcuts, _names_and_formats, _sizes, _duplicates, _same_objects, _beside_the_images,
 )  # fmt: skip
 
 

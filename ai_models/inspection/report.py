@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections import Counter
 
 from ai_models.core.counts import objects_among, photographs_of
-from ai_models.core.errors import ImageError
-from ai_models.core.images import Verdict, read_image
+from ai_models.core.images import Verdict
 from ai_models.core.paths import to_text
-from ai_models.core.records import ImageRecord
-from ai_models.duplicates import DuplicateEdge
 from ai_models.inspection.advice import Advice
 from ai_models.inspection.files import InspectedFile
 from ai_models.inspection.findings import RANKS, Finding
+from ai_models.inspection.objects_section import objects_section
+from ai_models.inspection.pictures import brief, picture
 from ai_models.inspection.scanning import Scan
 from ai_models.inspection.score import DatasetScore
 from ai_models.quality import NORMAL, STRICT
 from ai_models.reporting.charts import HALF, bar_chart, histogram, scatter
-from ai_models.reporting.page import Cell, GalleryItem, Page
+from ai_models.reporting.page import Cell, Page
 from ai_models.reporting.shortcut_section import shortcut_parts
-from ai_models.reporting.thumbnails import thumbnail
 
 __all__ = ["report_page"]
 
-MOST_GROUPS = 30
-MOST_OF_A_GROUP = 8
 MOST_PICTURES = 24
 SCORES = ("blur", "brightness", "contrast", "resolution")
 WEIGHTS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in enumerate(("grave", "mend", "note"), start=1)) + "."
@@ -36,16 +32,6 @@ PARTS = {
     "sufficient": "objects of the smallest class, full marks from 40",
     "quality": "mean quality of the photographs",
 }
-TURNS = {
-    "identity": "the same way up",
-    "mirror": "mirrored",
-    "flip": "upside down, mirrored",
-    "turn180": "turned by 180°",
-    "turn90": "turned by 90° to the left",
-    "turn270": "turned by 90° to the right",
-    "transpose": "turned and mirrored",
-    "transverse": "turned and mirrored the other way",
-}
 
 
 def report_page(scan: Scan, findings: tuple[Finding, ...], advice: Advice, score: DatasetScore) -> Page:
@@ -56,7 +42,7 @@ def report_page(scan: Scan, findings: tuple[Finding, ...], advice: Advice, score
     _findings(page, findings)
     _advice(page, advice)
     _classes(page, advice)
-    _duplicates(page, scan)
+    objects_section(page, scan)
     _quality(page, scan)
     _shortcuts(page, scan)
     _sizes(page, scan)
@@ -102,13 +88,8 @@ def _weight(rank: int) -> Cell:
 def _listed(paths: tuple[str, ...], most: int = 3) -> str:
     if not paths:
         return ""
-    shown = ", ".join(_brief(path) for path in paths[:most])
+    shown = ", ".join(brief(path) for path in paths[:most])
     return shown + (f" and {len(paths) - most} more" if len(paths) > most else "")
-
-
-def _brief(path: str, most: int = 60) -> str:
-    text = to_text(path)
-    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-most // 2 :]}"
 
 
 def _advice(page: Page, advice: Advice) -> None:
@@ -124,7 +105,7 @@ def _classes(page: Page, advice: Advice) -> None:
         return
     names = sorted(advice.images, key=lambda name: (-advice.images[name], name))
     chart = bar_chart(
-        [_brief(name, 40) for name in names],
+        [brief(name, 40) for name in names],
         {"photographs": [advice.images[n] for n in names], "objects": [advice.groups[n] for n in names]},
         x_label="number",
     )
@@ -132,69 +113,12 @@ def _classes(page: Page, advice: Advice) -> None:
     for name in names:
         ends = advice.accuracy_at_90.get(name)
         span = f"{ends[0]:.0%} to {ends[1]:.0%}" if ends else "–"
-        rows.append([_brief(name, 80), advice.images[name], advice.groups[name], span])
+        rows.append([brief(name, 80), advice.images[name], advice.groups[name], span])
     page.section(
         "Classes",
         page.figure(chart, "Photographs, and different objects among them."),
         page.table(["class", "photographs", "objects", "accuracy, if 9 of 10 are right (95 %)"], rows),
     )
-
-
-def _duplicates(page: Page, scan: Scan) -> None:
-    if not scan.config.check_duplicates:
-        looked = "Only equal files and equal pixels were looked for."
-    else:
-        looked = "Equal files, equal pixels, and pictures saved again, resized, flipped or turned were looked for."
-    members: dict[str, list[ImageRecord]] = {}
-    for row in scan.manifest.originals():
-        members.setdefault(row.group, []).append(row)
-    groups = sorted((rows for rows in members.values() if len(rows) > 1), key=_gravity)
-    if not groups:
-        page.section("Photographs of one object", "None were found.", note=looked)
-        return
-    evidence: dict[str, list[DuplicateEdge]] = {}
-    for edge in scan.edges:
-        evidence.setdefault(edge.b, []).append(edge)
-    parts = []
-    for rows in groups[:MOST_GROUPS]:
-        labels = sorted({to_text(r.label) for r in rows if r.label})
-        torn = " · labels differ: " + ", ".join(labels) if len(labels) > 1 else ""
-        sides = sorted({str(r.split) for r in rows if r.split})
-        crossing = " · on several sides: " + ", ".join(sides) if len(sides) > 1 else ""
-        parts.append(page.heading(f"{_brief(rows[0].group)} · {len(rows)} photographs{torn}{crossing}"))
-        shown = [_picture(scan, r.path, (_why(r, rows, evidence.get(r.path, [])),)) for r in rows[:MOST_OF_A_GROUP]]
-        parts.append(page.gallery(shown))
-    more = len(groups) - MOST_GROUPS
-    tail = f"{more} more groups stand in inspection.json." if more > 0 else ""
-    page.section("Photographs of one object", *parts, tail, note=f"{looked} Each set is kept together in every split.")
-
-
-def _gravity(rows: list[ImageRecord]) -> tuple[int, int, str]:
-    torn = len({r.label for r in rows}) > 1 or len({r.split for r in rows}) > 1
-    return (0 if torn else 1, -len(rows), rows[0].path)
-
-
-def _why(row: ImageRecord, rows: list[ImageRecord], edges: list[DuplicateEdge]) -> str:
-    here = {r.path for r in rows}
-    edges = sorted((e for e in edges if e.a in here), key=lambda e: e.distance)
-    if not edges:
-        return "the first of the set" if row is rows[0] else "same object"
-    edge = edges[0]
-    of = _brief(edge.a.rsplit("/", 1)[-1], 32)
-    if edge.kind == "bytes":
-        return f"same file as {of}"
-    if edge.kind == "pixels":
-        return f"same pixels as {of}"
-    return f"{of} {TURNS[edge.transform]}, {1 - edge.distance:.0%} of the detail agrees"
-
-
-def _picture(scan: Scan, path: str, lines: tuple[str, ...]) -> GalleryItem:
-    try:
-        image = thumbnail(read_image(scan.manifest.root / path, size=192), side=144)
-    except ImageError as error:  # changed since it was looked at
-        image, lines = "", (*lines, str(error))
-    folder, _, name = path.rpartition("/")
-    return GalleryItem(image, _brief(name, 40), ((_brief(folder, 40), *lines) if folder else lines))
 
 
 def _quality(page: Page, scan: Scan) -> None:
@@ -217,7 +141,7 @@ def _quality(page: Page, scan: Scan) -> None:
     failing, objects = len(below), objects_among(below, {r.path: r.group for r in scan.manifest})
     title = f"Below the level: {photographs_of(failing, objects)}" if failing else "The lowest scores (all pass)"
     shown = worst[: min(MOST_PICTURES, failing or 8)]
-    gallery = [_picture(scan, f.path, (f"{_overall(f):.0f} of 100", *f.failures)) for f in shown]
+    gallery = [picture(scan, f.path, (f"{_overall(f):.0f} of 100", *f.failures)) for f in shown]
     page.section(
         "Quality",
         page.pair(*charts[:2]),
@@ -251,7 +175,7 @@ def _sizes(page: Page, scan: Scan) -> None:
     chart = scatter(
         [f.probe.width for f in readable],
         [f.probe.height for f in readable],
-        kinds=[_brief(f.label, 24) or "no label" for f in readable],
+        kinds=[brief(f.label, 24) or "no label" for f in readable],
         x_label="width in pixels",
         y_label="height in pixels",
         log=True,
@@ -284,7 +208,7 @@ def _unreadable(page: Page, scan: Scan) -> None:
         state = "misnamed" if file.probe.readable else file.state(scan.config.corruption_threshold)
         missing = "" if file.probe.readable else f"{file.probe.missing_rows:.0%}"
         tone = Cell(state, "open" if state in ("misnamed", "damaged") else "bad")
-        rows.append([_brief(file.path, 90), tone, file.probe.detail, missing])
+        rows.append([brief(file.path, 90), tone, file.probe.detail, missing])
     page.section(
         "Files with faults",
         page.table(["file", "verdict", "why", "rows lost"], rows),

@@ -13,15 +13,26 @@ from ai_models.core.errors import DataError
 from ai_models.core.images import walk_images
 from ai_models.core.paths import require_dir, to_text
 from ai_models.core.records import COLUMNS, ImageRecord, Manifest, read_groups_csv
-from ai_models.core.settings import InspectionConfig
-from ai_models.duplicates import DuplicateEdge, Fingerprint, duplicate_edges
+from ai_models.core.settings import FeatureConfig, InspectionConfig
+from ai_models.duplicates import (
+    DuplicateEdge,
+    Evidence,
+    Looks,
+    burst_edges,
+    duplicate_evidence,
+    edges_within,
+    pattern_groups,
+)
 from ai_models.duplicates.bridges import extended_groups, place_of, without_bridges
 from ai_models.execution import map_ordered
 from ai_models.inspection.files import InspectedFile, Question, look
 from ai_models.inspection.layout import Layout
 from ai_models.shortcuts import ShortcutProbe, Traits, probe_shortcuts
 
-__all__ = ["Scan", "scan"]
+__all__ = ["QUICK_IMAGES", "Scan", "scan"]
+
+QUICK_IMAGES = 1_000
+"""Images up to which quick mode, too, looks for pictures that lie over one another."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,8 @@ class Scan:
         One entry for each file named like an image, readable or not, in the order of paths.
     edges
         The evidence that images show one object.
+    evidence
+        How those edges came about that pixels show.
     layout
         How the folders were read.
     user_groups
@@ -50,6 +63,7 @@ class Scan:
     manifest: Manifest
     files: tuple[InspectedFile, ...]
     edges: tuple[DuplicateEdge, ...]
+    evidence: Evidence
     layout: Layout
     user_groups: Mapping[str, str]
     missing: tuple[str, ...]
@@ -105,7 +119,7 @@ def scan(
             f"no image found in '{root}': put JPEG, PNG, WebP, BMP, TIFF or GIF files into one folder a class"
         )
     layout = Layout.of(paths)
-    files, prints = _look_at_all(root, sorted(paths), known, layout, settings)
+    files, looks = _look_at_all(root, sorted(paths), known, layout, settings)
     if not any(f.probe.readable for f in files):
         worst = files[0]
         raise DataError(
@@ -113,17 +127,24 @@ def scan(
             f"(the first, '{to_text(worst.path)}', is {worst.probe.verdict}: {worst.probe.detail}): check the files"
         )
     rows = _rows(files, known, settings)
-    hashes = {f.path: f.probe.sha256 for f in files if f.path in prints}
-    edges = duplicate_edges(hashes, prints, near=settings.check_duplicates)
+    seen = duplicate_evidence(
+        looks,
+        root.joinpath,
+        near=settings.check_duplicates,
+        registered=_registers(settings, len(files)),
+        features=FeatureConfig(cache_features=settings.cache_features, cache_dir=settings.cache_dir),
+        workers=settings.workers,
+    )
     manifest = Manifest(root, tuple(rows))
     user_groups = _user_groups(manifest, known, groups_csv)
+    edges, user_groups = _with_hints(manifest, files, seen, user_groups, settings)
     places = {path: place for path, row in known.items() if not row.source_id and (place := place_of(row)) is not None}
     groups, bridges = extended_groups(manifest.records, edges, user_groups, places)
     if not settings.check_duplicates:  # half a graph must not pass for a whole one
         groups = {path: user_groups.get(path, "") for path in groups}
     manifest = Manifest(root, tuple(without_bridges(row, bridges) for row in _placed(rows, groups)))
     missing = tuple(sorted(set(known) - {f.path for f in files}))
-    return Scan(manifest, tuple(files), tuple(edges), layout, user_groups, missing, settings)
+    return Scan(manifest, tuple(files), edges, seen, layout, user_groups, missing, settings)
 
 
 def _earlier_rows(root: Path) -> dict[str, ImageRecord]:
@@ -141,21 +162,42 @@ def _earlier_rows(root: Path) -> dict[str, ImageRecord]:
 
 def _look_at_all(
     root: Path, paths: list[str], known: Mapping[str, ImageRecord], layout: Layout, config: InspectionConfig
-) -> tuple[list[InspectedFile], dict[str, Fingerprint]]:
+) -> tuple[list[InspectedFile], Looks]:
     questions = []
+    local = config.check_duplicates and _registers(config, len(paths))
     for path in paths:
         label, split = layout.place(path)
         source = ""
         if path in known:
             label, split, source = known[path].label, known[path].split, known[path].source_id
-        questions.append(Question(root, path, label, split, source, not config.quick_mode, config.strict))
-    files, prints = [], {}
+        questions.append(Question(root, path, label, split, source, not config.quick_mode, config.strict, local))
+    files, looks = [], Looks()
     answers = map_ordered(look, questions, workers=config.workers, label="inspect", total=len(questions))
-    for file, print_ in answers:
+    for file, seen in answers:
         files.append(file)
-        if print_ is not None:
-            prints[file.path] = print_
-    return files, prints
+        if seen is not None:
+            looks.add(file.path, file.probe.sha256, seen)
+    return files, looks
+
+
+def _registers(config: InspectionConfig, images: int) -> bool:
+    """Whether pictures are laid over one another: always but in quick mode on a large folder."""
+    return not config.quick_mode or images <= QUICK_IMAGES
+
+
+def _with_hints(
+    manifest: Manifest,
+    files: list[InspectedFile],
+    seen: Evidence,
+    user_groups: dict[str, str],
+    config: InspectionConfig,
+) -> tuple[tuple[DuplicateEdge, ...], dict[str, str]]:
+    """Return the edges with those of bursts and of names, and the user's groups with those that names give."""
+    rows = {r.path: r.label for r in manifest.originals()}
+    taken = {f.path: (f.probe.camera, f.probe.taken, rows[f.path]) for f in files if f.path in rows and f.probe.taken}
+    named = pattern_groups(rows, config.group_pattern) if config.group_pattern else {}
+    edges = [*seen.edges, *burst_edges(taken, config.burst_seconds), *edges_within(named, "pattern")]
+    return tuple(sorted(edges)), {**named, **user_groups}
 
 
 def _rows(files: list[InspectedFile], known: Mapping[str, ImageRecord], config: InspectionConfig) -> list[ImageRecord]:

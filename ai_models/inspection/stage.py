@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ai_models.core.paths import prepare_output_dir, require_dir, write_text
+from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write_bytes, write_text
 from ai_models.core.records import Manifest
 from ai_models.core.settings import InspectionConfig
+from ai_models.core.tables import csv_bytes
+from ai_models.duplicates import DuplicateEdge
 from ai_models.inspection.advice import Advice, advise
 from ai_models.inspection.document import document
 from ai_models.inspection.findings import Finding, findings
@@ -33,8 +35,8 @@ class Inspection:
         What the number of photographs allows; a score of 100.
     scan
         Everything that was found out, file by file.
-    json_path, manifest_path, report_path
-        ``inspection.json``, ``manifest.csv``, ``inspection.html``.
+    json_path, manifest_path, duplicates_path, report_path
+        ``inspection.json``, ``manifest.csv``, ``duplicates.csv``, ``inspection.html``.
     """
 
     manifest: Manifest
@@ -44,7 +46,13 @@ class Inspection:
     scan: Scan
     json_path: Path
     manifest_path: Path
+    duplicates_path: Path
     report_path: Path
+
+    @property
+    def groups_complete(self) -> bool:
+        """Whether every kind of evidence was looked for, and the groups may be split by."""
+        return self.scan.evidence.null is not None
 
 
 def inspect_dataset(
@@ -62,7 +70,8 @@ def inspect_dataset(
     data_dir
         Folder of images, see `scan`.
     output_dir
-        Folder to write ``inspection.json``, ``manifest.csv`` (paths relative to `data_dir`) and ``inspection.html``.
+        Folder to write ``inspection.json``, ``manifest.csv`` (paths relative to `data_dir`), ``duplicates.csv`` (the
+        edges behind the groups, with their evidence) and ``inspection.html``.
     config
         The settings; defaults where None.
     groups_csv
@@ -92,8 +101,16 @@ def inspect_dataset(
         scan=seen,
         manifest_path=seen.manifest.save(folder / "manifest.csv"),
         report_path=report_page(seen, found, advice, rating).save(folder / "inspection.html"),
+        duplicates_path=write_bytes(folder / "duplicates.csv", _edges_csv(seen)),
         json_path=write_text(folder / "inspection.json", text + "\n"),
     )
+
+
+def _edges_csv(seen: Scan) -> bytes:
+    """Return the edges of the graph behind the groups, each with its evidence."""
+    columns = [f.name for f in fields(DuplicateEdge)]
+    rows = [[to_text(value) if isinstance(value, str) else value for value in astuple(edge)] for edge in seen.edges]
+    return csv_bytes([columns, *rows])
 
 
 class DatasetInspector:

@@ -55,7 +55,7 @@ def stages(monkeypatch, tmp_path):
         def extract_raw(self, files):
             calls["files"] = files
 
-    found = SimpleNamespace(manifest=Manifest(root, tuple(rows)))
+    found = SimpleNamespace(manifest=Manifest(root, tuple(rows)), groups_complete=True)
     monkeypatch.setattr(ai_models.inspection, "inspect_dataset", noting("inspect", found))
     monkeypatch.setattr(ai_models.augmentation, "augment_manifest", noting("augment", lambda rows, *_: rows))
     monkeypatch.setattr(ai_models.features, "HybridFeatureExtractor", Extractor)

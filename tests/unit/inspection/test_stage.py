@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 
@@ -16,14 +17,17 @@ def troubled(folder):
     return folder
 
 
-def test_three_files_are_written(troubled, tmp_path):
+def test_four_files_are_written(troubled, tmp_path):
     found = DatasetInspector().inspect(troubled, tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "duplicates.csv",
         "inspection.html",
         "inspection.json",
         "manifest.csv",
     ]
     assert Manifest.load(found.manifest_path, root=troubled).records == found.manifest.records
+    edges = list(csv.DictReader(found.duplicates_path.read_text("utf-8").splitlines()))
+    assert [(e["a"], e["b"], e["kind"]) for e in edges] == [(e.a, e.b, e.kind) for e in found.scan.edges]
     document = json.loads(found.json_path.read_text("utf-8"))
     assert document["classes"] == {"coin": {"images": 6, "groups": 6}, "พระสีวลี": {"images": 5, "groups": 5}}
     assert document["totals"] == {"files": 12, "readable": 11, "photographs": 11, "copies": 0, "groups": 10}
