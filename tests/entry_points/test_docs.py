@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from ai_models.core.formats import EXTENSIONS, Verdict
 from ai_models.core.images import MAX_BYTES, MAX_PIXELS
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.records import COLUMNS
+from ai_models.downloading import Outcome, Record
+from ai_models.downloading.outcome import may_pass
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -54,6 +57,16 @@ def test_every_verdict_and_ending_is_explained():
     assert f"{MAX_PIXELS:,}" in text
     assert f"{MAX_BYTES // 2**20} MiB" in text
     assert set(re.findall(r"^\| `(\w+)` \|", _page("model.md"), re.MULTILINE)) >= {str(v) for v in OodVerdict}
+
+
+def test_every_outcome_and_column_of_a_download_is_explained():
+    text = _page("download.md")
+    columns, outcomes = text.split("| verdict | meaning |")
+    assert re.findall(r"^\| `(\w+)` \|", outcomes, re.MULTILINE) == [str(o) for o in Outcome if o is not Outcome.OK]
+    named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.+?) \|", columns, re.MULTILINE))))
+    assert named == {f.name.replace("label", "class") for f in fields(Record)} - {"extra"}
+    again = re.findall(r"^\| `(\w+)` \|.*\| yes \|$", outcomes, re.MULTILINE)
+    assert again == [str(o) for o in Outcome if may_pass(o, 0)]
 
 
 def test_the_examples_run(photographs, tmp_path, monkeypatch, capsys):
