@@ -3,11 +3,12 @@
 Two photographs of one object can be registered: many of their local features agree, under one homography. So can two
 pieces from one mould, and two objects on one floor. What tells them apart is (1) the share of the features that agree,
 and (2) the fine detail, compared tile by tile: the grain of the clay differs, or there is another thing in the middle.
-The evidence of a pair is the geometric mean of both, 1 for the same picture and near 0 for different things.
+The evidence of a pair is the geometric mean of both, near 1 for the same picture and near 0 for different things.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,7 @@ _ENOUGH = 12  # agreeing features from which perspective is estimated, not only 
 _LARGEST_SCALE = 5.0
 _LEAST_OVERLAP = 0.5  # of the smaller picture
 _FINE, _COARSE = 0.8, 3.0  # px; detail is what lies between these blurs
+_SHARP = 200.0  # px of the longer side from which fine detail is the grain of the thing
 _NOISE = 0.5  # grey levels squared of detail that is nothing but rounding
 _GRID = 8
 _WORST = 0.2  # share of the tiles, by weight, that may agree less than what counts
@@ -42,7 +44,8 @@ class Registration:
     inliers
         Local features that agree.
     share
-        Of the features that both pictures could show, less what agrees by chance; in (0, 1].
+        Of the features that both pictures could show (geometric mean of the two counts, so that a small picture with
+        few features proves less), less what agrees by chance; in (0, 1].
     homography
         float64 (3, 3), from the first picture (mirrored first, where that is said) to the second.
     mirrored
@@ -72,8 +75,12 @@ def register(a: Keypoints, b: Keypoints) -> Registration | None:
 
 
 def evidence(registration: Registration, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Return the evidence in [0, 1] that two registered working images show one object."""
-    return float(np.sqrt(registration.share * max(0.0, agreement(registration, a, b))))
+    """Return the evidence in [0, 1] that two registered working images show one object.
+
+    A picture too small to show grain proves less: what agrees in it is the shape, which a mould gives to every piece.
+    """
+    seen = min(1.0, min(max(a.shape), max(b.shape)) / _SHARP)
+    return seen * math.sqrt(registration.share * max(0.0, agreement(registration, a, b)))
 
 
 def agreement(registration: Registration, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
@@ -157,10 +164,9 @@ def _plausible(H: NDArray[np.float64], points: NDArray[np.float32]) -> bool:
 
 
 def _share(count: int, H: NDArray[np.float64], a: Keypoints, b: Keypoints) -> float:
-    seen = min(
-        _falling_inside(a.points, H, b.size), _falling_inside(b.points, np.linalg.inv(H).astype(np.float64), a.size)
-    )
-    return min(1.0, (count - _BY_CHANCE) / max(seen - _BY_CHANCE, 1))
+    back = np.linalg.inv(H).astype(np.float64)
+    seen = _falling_inside(a.points, H, b.size) * _falling_inside(b.points, back, a.size)
+    return min(1.0, (count - _BY_CHANCE) / max(math.sqrt(seen) - _BY_CHANCE, 1.0))
 
 
 def _falling_inside(points: NDArray[np.float32], H: NDArray[np.float64], size: tuple[int, int]) -> int:
