@@ -80,7 +80,7 @@ def evidence(registration: Registration, a: NDArray[np.uint8], b: NDArray[np.uin
     A picture too small to show grain proves less: what agrees in it is the shape, which a mould gives to every piece.
     """
     seen = min(1.0, min(max(a.shape), max(b.shape)) / _SHARP)
-    return seen * math.sqrt(registration.share * max(0.0, agreement(registration, a, b)))
+    return float(seen * math.sqrt(registration.share * max(0.0, agreement(registration, a, b))))
 
 
 def agreement(registration: Registration, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:

@@ -57,7 +57,7 @@ def test_the_robust_preset_spans_the_ranges_it_promises(times: float, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "save", lambda *a, **k: (qualities.add(k["quality"]), save(*a, **k))[1])
         patch.setattr(cv2, "GaussianBlur", lambda i, size, *a, **k: (kernels.add(size), blur(i, size, *a, **k))[1])
-        for seed in range(120):
+        for seed in range(400):
             robust["jpeg"](image, rng(seed), times)
             robust["blur"](image, rng(seed), times)
             covered.append(float((robust["occlude"](image, rng(seed), times) == 150).all(axis=2).mean()))

@@ -30,14 +30,15 @@ FLIPS = AugmentationConfig(target_samples=40, augmentation_factor=2, flips=True,
 def glyph(kind: str, rng: np.random.Generator) -> np.ndarray:
     """b and d, which mirror each other, or a ring and a cross, which mirror themselves: uint8 (64, 64, 3)."""
     y, x = (np.mgrid[:64, :64] - 31.5 + rng.uniform(-2, 2, (2, 1, 1))) / 2
-    bowl = np.abs(np.hypot(x, y - 3) - 6) < 2
+    size, thick, grain = rng.uniform(5, 7), rng.uniform(1.4, 2.6), rng.uniform(25, 40)  # no two are one stamp
+    bowl = np.abs(np.hypot(x, y - 3) - size) < thick
     strokes = {
-        "b": bowl | ((np.abs(x + 6) < 2) & (y > -12) & (y < 10)),
-        "d": bowl | ((np.abs(x - 6) < 2) & (y > -12) & (y < 10)),
-        "ring": np.abs(np.hypot(x, y) - 8) < 2,
-        "cross": (np.abs(np.abs(x) - np.abs(y)) < 2) & (np.abs(y) < 9),
+        "b": bowl | ((np.abs(x + size) < thick) & (y > -12) & (y < 10)),
+        "d": bowl | ((np.abs(x - size) < thick) & (y > -12) & (y < 10)),
+        "ring": np.abs(np.hypot(x, y) - 8) < thick,
+        "cross": (np.abs(np.abs(x) - np.abs(y)) < thick) & (np.abs(y) < 9),
     }
-    grey = np.clip(180.0 * strokes[kind] + rng.normal(35, 10, (64, 64)), 0, 255).astype(np.uint8)
+    grey = np.clip(150.0 * strokes[kind] + rng.normal(60, grain, (64, 64)), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 

@@ -11,7 +11,7 @@ CHANGES = {
     "darker": lambda i, turned, cropped: (i * 0.5).astype(np.uint8),
     "mirrored": lambda i, turned, cropped: np.ascontiguousarray(i[:, ::-1]),
     "upside down": lambda i, turned, cropped: np.ascontiguousarray(i[::-1, ::-1]),
-    "half": lambda i, turned, cropped: cv2.resize(i, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+    "smaller": lambda i, turned, cropped: cv2.resize(i, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA),
     "mirrored and cropped": lambda i, turned, cropped: cropped(np.ascontiguousarray(i[:, ::-1]), 20, 5),
 }
 
@@ -97,3 +97,8 @@ def test_large_pictures_are_reduced_and_features_bounded():
     found = keypoints(grey)
     assert isinstance(found, Keypoints)
     assert len(found.points) == MOST
+
+
+def test_a_small_picture_proves_less(drawn):
+    whole, reduced = drawn[0], cv2.resize(drawn[0], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert evidence(*both(reduced, reduced)) == pytest.approx(0.5 * evidence(*both(whole, whole)), abs=0.05)
