@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from ai_models.core.settings import FeatureConfig
 from ai_models.features import HybridFeatureExtractor
 
-__all__ = ["ALL_PAIRS", "NEIGHBOURS", "candidate_pairs", "nearest_pairs"]
+__all__ = ["ALL_PAIRS", "ROUNDS", "candidate_rounds", "nearest_pairs"]
 
 ALL_PAIRS = 100
 """Photographs up to which every pair is compared: cheaper than an embedding, and nothing is missed."""
-NEIGHBOURS = 12
-"""Nearest photographs by embedding that each one is compared with in a larger folder."""
+ROUNDS = (1, 3, 6, 12)
+"""In a larger folder: each photograph is compared with its nearest by embedding, then with further ones up to these."""
 _BLOCK = 2**22  # products held at once
 
 
-def candidate_pairs(files: Sequence[Path], *, features: FeatureConfig, workers: int) -> NDArray[np.intp]:
-    """Return the pairs to compare, (m, 2) with a < b, sorted.
+def candidate_rounds(files: Sequence[Path], *, features: FeatureConfig, workers: int) -> list[NDArray[np.intp]]:
+    """Return the pairs to compare, round after round, each (m, 2) with a < b, sorted.
+
+    The nearest come first, so that what they join need not be compared again.
 
     Parameters
     ----------
@@ -34,38 +36,49 @@ def candidate_pairs(files: Sequence[Path], *, features: FeatureConfig, workers: 
     """
     n = len(files)
     if n <= ALL_PAIRS:
-        return np.stack(np.triu_indices(n, 1), axis=1) if n > 1 else np.zeros((0, 2), dtype=np.intp)
+        return [np.stack(np.triu_indices(n, 1), axis=1)] if n > 1 else []
     only = features.replace(
         use_cnn_features=True, use_hog_features=False, use_lbp_features=False, use_sift_features=False,
         use_colour_features=False, use_orb_features=False, custom_blocks=(),
     )  # fmt: skip
     raw = HybridFeatureExtractor(only, workers=workers).extract_raw(files, label="embed")
-    return nearest_pairs(raw.blocks["cnn"], NEIGHBOURS)
+    return nearest_pairs(raw.blocks["cnn"], ROUNDS)
 
 
-def nearest_pairs(embedding: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-    """Return the pairs of which one is among the other's k nearest by cosine, (m, 2) with a < b, sorted.
+def nearest_pairs(embedding: NDArray[np.float32], ranks: Sequence[int]) -> list[NDArray[np.intp]]:
+    """Return the pairs of which one is among the other's nearest by cosine.
 
     Parameters
     ----------
     embedding
         float32 (n, d).
-    k
-        Neighbours of each.
+    ranks
+        Last rank of each round, rising: (1, 3) for the nearest, then the second and third.
+
+    Returns
+    -------
+    list of ndarray
+        One a round, (m, 2) with a < b, sorted; no pair stands in two.
     """
     n = len(embedding)
-    k = min(k, n - 1)
+    k = min(ranks[-1], n - 1)
     if k < 1:
-        return np.zeros((0, 2), dtype=np.intp)
+        return []
     unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
     rows = max(1, _BLOCK // n)
-    keys = []
+    near = np.empty((n, k), dtype=np.int64)
     for start in range(0, n, rows):
         likeness = unit[start : start + rows] @ unit.T
         own = np.arange(len(likeness))
         likeness[own, start + own] = -np.inf
-        near = np.argpartition(-likeness, k - 1, axis=1)[:, :k].ravel()
-        self_ = np.repeat(start + own, k)
-        keys.append(np.minimum(self_, near) * n + np.maximum(self_, near))
-    a, b = np.divmod(np.unique(np.concatenate(keys)), n)
-    return np.stack([a, b], axis=1)
+        best = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(likeness, best, axis=1), axis=1, kind="stable")
+        near[start : start + rows] = np.take_along_axis(best, order, axis=1)
+    self_ = np.arange(n)[:, None]
+    keys = np.minimum(self_, near) * n + np.maximum(self_, near)
+    rounds, seen = [], np.zeros(0, dtype=np.int64)
+    for first, last in zip((0, *ranks), ranks, strict=False):
+        new = np.setdiff1d(keys[:, first:last], seen)
+        seen = np.union1d(seen, new)
+        rounds.append(np.stack(np.divmod(new, n), axis=1))
+    return rounds

@@ -19,7 +19,7 @@ from ai_models.core.images import decode, read_bytes, read_image
 from ai_models.core.paths import to_text
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig
-from ai_models.duplicates.candidates import candidate_pairs
+from ai_models.duplicates.candidates import candidate_rounds
 from ai_models.duplicates.empirical_null import EmpiricalNull
 from ai_models.duplicates.fingerprint import Fingerprint
 from ai_models.duplicates.graph import DuplicateEdge, EdgeKind
@@ -30,7 +30,10 @@ from ai_models.duplicates.registration import evidence, register
 from ai_models.duplicates.symmetry import SYMMETRIES
 from ai_models.execution import map_ordered
 
-__all__ = ["Evidence", "duplicate_evidence", "find_duplicates"]
+__all__ = ["SURE", "Evidence", "duplicate_evidence", "find_duplicates"]
+
+SURE = 0.6
+"""Evidence that no level reaches: what it joins is not compared again, so some edges of a group may be left out."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,19 @@ def duplicate_evidence(
         edges.append(DuplicateEdge(a, b, "near", m.symmetry.name, round(1 - m.agreement, 4)))
     if not registered:
         return Evidence(tuple(sorted(edges)))
-    config = features or FeatureConfig()
-    pairs = candidate_pairs([file_of(looks.paths[i]) for i in standing], features=config, workers=workers)
-    joined = {(m.a, m.b) for m in matches}
-    pairs = pairs[[pair not in joined for pair in map(tuple, pairs.tolist())]] if len(pairs) else pairs
-    chosen = np.asarray(standing, dtype=np.intp)[pairs]
-    found = list(_registered(looks, file_of, chosen, workers))
+    files = [file_of(looks.paths[i]) for i in standing]
+    together = _Components(len(standing))
+    for m in matches:
+        together.join(m.a, m.b)
+    place = {looks.paths[i]: at for at, i in enumerate(standing)}
+    found: list[tuple[str, str, str, int, float]] = []
+    for pairs in candidate_rounds(files, features=features or FeatureConfig(), workers=workers):
+        apart = [pair for pair in pairs.tolist() if not together.joined(*pair)]
+        laid = list(_registered(looks, file_of, [(standing[a], standing[b]) for a, b in apart], workers))
+        found += laid
+        for a, b, *_, weight in laid:
+            if weight >= SURE:
+                together.join(place[a], place[b])
     weights = tuple(weight for *_, weight in found)
     null = EmpiricalNull.fit(weights)
     for a, b, transform, inliers, weight in found:
@@ -142,6 +152,26 @@ def find_duplicates(
     )
 
 
+class _Components:
+    """Which of n things are joined, directly or through others."""
+
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
+
+    def join(self, a: int, b: int) -> None:
+        first, second = sorted((self._root(a), self._root(b)))
+        self._parent[second] = first
+
+    def joined(self, a: int, b: int) -> bool:
+        return self._root(a) == self._root(b)
+
+    def _root(self, i: int) -> int:
+        while self._parent[i] != i:
+            self._parent[i] = self._parent[self._parent[i]]
+            i = self._parent[i]
+        return i
+
+
 class _Chosen:
     """Some of the fingerprints, read when they are asked for."""
 
@@ -157,10 +187,10 @@ class _Chosen:
 
 
 def _registered(
-    looks: Looks, file_of: Callable[[str], Path], pairs: NDArray[np.intp], workers: int
+    looks: Looks, file_of: Callable[[str], Path], pairs: list[tuple[int, int]], workers: int
 ) -> Iterator[tuple[str, str, str, int, float]]:
     """Yield (a, b, transform, inliers, evidence) of the pairs that can be laid over one another, a < b by path."""
-    tasks = [(a, [b for _, b in run]) for a, run in groupby(pairs.tolist(), key=lambda pair: pair[0])]
+    tasks = [(a, [b for _, b in run]) for a, run in groupby(pairs, key=lambda pair: pair[0])]
 
     def compare(task: tuple[int, list[int]]) -> list[tuple[str, str, str, int, float]]:
         a, others = task

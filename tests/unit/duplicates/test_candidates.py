@@ -3,7 +3,7 @@ import pytest
 
 from ai_models.core.settings import FeatureConfig
 from ai_models.duplicates import candidates
-from ai_models.duplicates.candidates import candidate_pairs, nearest_pairs
+from ai_models.duplicates.candidates import candidate_rounds, nearest_pairs
 
 
 def test_the_nearest_are_those_of_brute_force(monkeypatch):
@@ -13,17 +13,19 @@ def test_the_nearest_are_those_of_brute_force(monkeypatch):
     likeness = unit @ unit.T
     np.fill_diagonal(likeness, -9)
     expected = {(min(i, j), max(i, j)) for i in range(60) for j in np.argsort(-likeness[i])[:4].tolist()}
-    found = nearest_pairs(x, 4)
-    assert [tuple(pair) for pair in found.tolist()] == sorted(expected)
+    rounds = nearest_pairs(x, (1, 4))
+    assert sorted(tuple(pair) for pairs in rounds for pair in pairs.tolist()) == sorted(expected)
+    nearest = {(min(i, j), max(i, j)) for i, j in enumerate(likeness.argmax(axis=1).tolist())}
+    assert [tuple(pair) for pair in rounds[0].tolist()] == sorted(nearest)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_of_a_few_photographs_every_pair_is_compared(n):
-    pairs = candidate_pairs([f"{i}.png" for i in range(n)], features=FeatureConfig(), workers=1)
-    assert len(pairs) == n * (n - 1) // 2
-    assert (pairs[:, 0] < pairs[:, 1]).all()
+    rounds = candidate_rounds([f"{i}.png" for i in range(n)], features=FeatureConfig(), workers=1)
+    assert sum(len(pairs) for pairs in rounds) == n * (n - 1) // 2
+    assert all((pairs[:, 0] < pairs[:, 1]).all() for pairs in rounds)
 
 
 def test_more_neighbours_than_there_are():
-    assert len(nearest_pairs(np.eye(3, dtype=np.float32), 12)) == 3
-    assert len(nearest_pairs(np.zeros((1, 3), np.float32), 12)) == 0
+    assert sum(len(pairs) for pairs in nearest_pairs(np.eye(3, dtype=np.float32), (1, 12))) == 3
+    assert nearest_pairs(np.zeros((1, 3), np.float32), (12,)) == []
