@@ -26,6 +26,7 @@ _BY_CHANCE = 6  # features that agree under some homography in pictures of diffe
 _RATIO = 0.9  # of the distances to the nearest and the second nearest feature (Lowe, 2004)
 _REACH = 4.0  # pixels of the working image within which features agree
 _ENOUGH = 12  # agreeing features from which perspective is estimated, not only a similarity
+_CLEAR = 0.3  # share of agreeing features at which the mirror image is not tried
 _LARGEST_SCALE = 5.0
 _LEAST_OVERLAP = 0.5  # of the smaller picture
 _FINE, _COARSE = 0.8, 3.0  # px; detail is what lies between these blurs
@@ -60,17 +61,20 @@ class Registration:
 
 def register(a: Keypoints, b: Keypoints) -> Registration | None:
     """Lay one picture over another, mirrored or not; None where fewer than `LEAST_INLIERS` features agree."""
+    if min(len(a.points), len(b.points)) < LEAST_INLIERS:
+        return None
+    known = normalised(b.descriptors)
     best: Registration | None = None
     for flip in (False, True):
         first = mirrored(a) if flip else a
-        matched = _matches(first, b)
-        if len(matched) < LEAST_INLIERS:
-            continue
+        matched = _matches(normalised(first.descriptors), known)
         found = _homography(first.points[matched[:, 0]], b.points[matched[:, 1]])
         if found is None or (best is not None and found[0] <= best.inliers):
             continue
         count, homography = found
         best = Registration(count, _share(count, homography, first, b), homography, flip)
+        if best.share >= _CLEAR:  # so many do not agree with the mirror image as well
+            break
     return best
 
 
@@ -117,23 +121,23 @@ def agreement(registration: Registration, a: NDArray[np.uint8], b: NDArray[np.ui
     return _weighted_quantile(agree, weight, _WORST)
 
 
-def _matches(a: Keypoints, b: Keypoints) -> NDArray[np.intp]:
-    """Return pairs of features that are each other's nearest, and clearly nearer than the next: (m, 2) indices."""
-    if min(len(a.points), len(b.points)) < LEAST_INLIERS:
-        return np.zeros((0, 2), dtype=np.intp)
-    product = normalised(a.descriptors) @ normalised(b.descriptors).T
+def _matches(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return pairs of unit descriptors that are each other's nearest, and clearly nearer than the next: (m, 2)."""
+    product = a @ b.T
     forth, back = product.argmax(axis=1), product.argmax(axis=0)
     rows = np.flatnonzero(back[forth] == np.arange(len(forth)))
     columns = forth[rows]
-    nearest = product[rows, columns]
-    product[rows, columns] = -1.0
-    second = product[rows].max(axis=1)
-    clear = (1.0 - nearest) < _RATIO**2 * (1.0 - second)  # squared distances of unit vectors, halved
+    near = product[rows]
+    nearest = near[np.arange(len(rows)), columns].copy()
+    near[np.arange(len(rows)), columns] = -1.0
+    clear = (1.0 - nearest) < _RATIO**2 * (1.0 - near.max(axis=1))  # squared distances of unit vectors, halved
     return np.stack([rows[clear], columns[clear]], axis=1)
 
 
 def _homography(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[int, NDArray[np.float64]] | None:
     """Return how many points agree under one homography, and it; None where too few do or it is no photograph's."""
+    if len(a) < LEAST_INLIERS:
+        return None
     similar, inside = cv2.estimateAffinePartial2D(
         a, b, method=cv2.RANSAC, ransacReprojThreshold=_REACH, maxIters=300, confidence=0.995
     )
