@@ -23,6 +23,7 @@ from ai_models.folds.search import Problem, search, solve
 
 __all__ = ["assign_folds", "assign_holdout", "largest_k"]
 
+_MANY_FOLDS = 100  # from here on the largest number of folds is told from below
 _FEW_GROUPS = 1000  # up to here several searches are cheap; above, one is close to even
 
 
@@ -124,7 +125,7 @@ def largest_k(labels: ArrayLike, groups: ArrayLike) -> int:
     -------
     int
         The number of groups of the rarest class, or less where groups that hold several classes stand in each
-        other's way; 1 means that no cross-validation is possible.
+        other's way; 1 means that no cross-validation is possible. From 100 on it may be a lower bound.
     """
     return _largest_k(_tabulate(labels, groups))
 
@@ -217,6 +218,8 @@ def _largest_k(table: _Table) -> int:
     high = int(present.sum(axis=0).min())
     pure = present.sum(axis=1) == 1
     low = min(high, max(1, int(present[pure].sum(axis=0).min()) if pure.any() else 1))
+    if low >= _MANY_FOLDS:  # further ones are never asked for, and looking for them costs groups x folds
+        return low
     while low < high:  # what works for k works for k - 1, by joining two folds
         middle = (low + high + 1) // 2
         problem = Problem(table.counts, present, np.full(middle, 1.0 / middle), np.full(len(present), -1))
