@@ -42,7 +42,7 @@ def candidate_rounds(files: Sequence[Path], *, features: FeatureConfig, workers:
         use_colour_features=False, use_orb_features=False, custom_blocks=(),
     )  # fmt: skip
     raw = HybridFeatureExtractor(only, workers=workers).extract_raw(files, label="embed")
-    return nearest_pairs(raw.blocks["cnn"], ROUNDS)
+    return nearest_pairs(raw.blocks.pop("cnn"), ROUNDS)
 
 
 def nearest_pairs(embedding: NDArray[np.float32], ranks: Sequence[int]) -> list[NDArray[np.intp]]:
@@ -51,7 +51,7 @@ def nearest_pairs(embedding: NDArray[np.float32], ranks: Sequence[int]) -> list[
     Parameters
     ----------
     embedding
-        float32 (n, d).
+        float32 (n, d); scaled in place to unit length.
     ranks
         Last rank of each round, rising: (1, 3) for the nearest, then the second and third.
 
@@ -64,7 +64,8 @@ def nearest_pairs(embedding: NDArray[np.float32], ranks: Sequence[int]) -> list[
     k = min(ranks[-1], n - 1)
     if k < 1:
         return []
-    unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
+    unit = embedding  # scaled where it stands: of a large folder it is the largest thing in memory
+    unit /= np.maximum(np.sqrt(np.einsum("ij,ij->i", unit, unit)), 1e-12)[:, None]
     rows = max(1, _BLOCK // n)
     near = np.empty((n, k), dtype=np.int64)
     for start in range(0, n, rows):
