@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.classifier import HybridClassifier, Judge
+from ai_models.classifier import HybridClassifier
 from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import FeatureConfig, TrainingConfig
@@ -19,6 +19,7 @@ from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
 from ai_models.ensemble.combination import Choice, choose, row_losses, softmax
 from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ai_models.classifier import Judge
 from ai_models.core.counts import photographs_of
 from ai_models.ensemble.conformal import groups_needed
+from ai_models.ensemble.judge import Judge
 
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult

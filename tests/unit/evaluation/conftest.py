@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from ai_models.artifacts import save_bundle
-from ai_models.classifier import HybridClassifier, Judge
+from ai_models.classifier import HybridClassifier
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.combination import Combination
 from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.members import MemberSpec
 from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
 from ai_models.ensemble.scaler import BlockScaler

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ai_models.classifier import Judge
 from ai_models.core.predictions import OodVerdict
 from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import OutlierScale
 
 OBJECTS = np.arange(60)
