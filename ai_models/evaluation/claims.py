@@ -131,9 +131,7 @@ def _size(megabytes: float) -> Claim:
 
 
 def _words(value: Interval) -> str:
-    if math.isnan(value.estimate):
-        return "not measured"
-    return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+    return "not measured" if math.isnan(value.estimate) else str(value)
 
 
 def _needed(standing: Standing, value: Interval, threshold: float, groups: int) -> str:

@@ -94,25 +94,25 @@ def leak_sentence(found: dict[str, Any]) -> str:
     if images == objects:
         return (
             f"Each of the {images} photographs counts as an object of its own, so a split by rows can promise nothing "
-            f"false ({_words(naive)} against {_words(grouped)}).{copied} If some show the same object, give --groups "
+            f"false ({naive} against {grouped}).{copied} If some show the same object, give --groups "
             "to train."
         )
     start = (
-        f"A split of the {images} photographs by rows would have promised a balanced accuracy of {_words(naive)}; "
-        f"on objects that were not trained on, the same classifier reaches {_words(grouped)}. "
+        f"A split of the {images} photographs by rows would have promised a balanced accuracy of {naive}; "
+        f"on objects that were not trained on, the same classifier reaches {grouped}. "
     )
     if gap.low > 0:
         return start + (
-            f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}] of that promise is knowledge of the {objects} "
+            f"{gap} of that promise is knowledge of the {objects} "
             f"objects themselves, which a new object does not have.{copied}"
         )
-    return start + f"With {objects} objects the gap of {_words(gap)} cannot be told from none.{copied}"
+    return start + f"With {objects} objects the gap of {gap} cannot be told from none.{copied}"
 
 
 def _copied(promised: Interval, gap: Interval) -> str:
     if not gap.low > 0:
         return ""
-    return f" Copies made before the split would have promised {_words(promised)}, too much by {_words(gap)}."
+    return f" Copies made before the split would have promised {promised}, too much by {gap}."
 
 
 def _with_intervals(
@@ -172,7 +172,3 @@ def _augmented(file: Path, side: int, preset: str, number: int, seed: int) -> li
     return [
         augment(image, preset=preset, rng=generator(seed, "leak meter, copies", digest, i))[0] for i in range(number)
     ]
-
-
-def _words(value: Interval) -> str:
-    return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"

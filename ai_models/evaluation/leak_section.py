@@ -6,7 +6,6 @@ from typing import Any
 
 from ai_models.evaluation.figures import interval
 from ai_models.evaluation.leak_meter import leak_sentence
-from ai_models.metrics import Interval
 from ai_models.reporting.charts import interval_plot
 from ai_models.reporting.page import Page
 
@@ -26,7 +25,7 @@ def add_leak_section(page: Page, metrics: dict[str, Any]) -> None:
         page.section("Leak meter", "What a careless split would have promised was not measured: add --leak-meter.")
         return
     rows = [
-        [label, _words(interval(found[name])), _words(interval(found[f"{name}_gap"])) if name != "grouped" else "–"]
+        [label, interval(found[name]), interval(found[f"{name}_gap"]) if name != "grouped" else "–"]
         for name, label in _NAMES.items()
     ]
     page.section(
@@ -46,7 +45,3 @@ def add_leak_section(page: Page, metrics: dict[str, Any]) -> None:
         f"{found['copies']} copies ('{found['preset']}') in the second row. It is not this model, whose figures stand "
         "above: a plain classifier shows what the split alone does.",
     )
-
-
-def _words(value: Interval) -> str:
-    return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"

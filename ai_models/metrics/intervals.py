@@ -41,6 +41,14 @@ class Interval(NamedTuple):
     high: float
     level: float = 0.95
 
+    def __str__(self) -> str:
+        """Return ``0.900 [0.840, 0.950]``, a dash where there is no estimate."""
+        if math.isnan(self.estimate):
+            return "–"
+        if math.isnan(self.low):
+            return f"{self.estimate:.3f} [no interval]"
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
     def hull(self, other: Interval) -> Interval:
         """Return this estimate with the wider of the two intervals at each end; NaN ends are passed over."""
         return self._replace(low=float(np.fmin(self.low, other.low)), high=float(np.fmax(self.high, other.high)))

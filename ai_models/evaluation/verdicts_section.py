@@ -1,0 +1,33 @@
+"""The section of the report on prediction sets and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_models.evaluation.figures import interval
+from ai_models.reporting.page import Page
+from ai_models.reporting.tiles import interval_tile
+
+__all__ = ["add_verdicts_section"]
+
+
+def add_verdicts_section(page: Page, metrics: dict[str, Any]) -> None:
+    """Add the coverage and size of prediction sets, the verdicts and the false alarms."""
+    scored, alarms = metrics["scored"], metrics["false_alarms"]
+    promised = metrics["model"]["coverage"]
+    tiles = [
+        interval_tile("Sets that hold the true class", interval(scored["set_coverage"])),
+        interval_tile("Classes in a set, on average", interval(scored["set_size"])),
+        *(
+            interval_tile(f"Called {name.replace('_', ' ')}", interval(value))
+            for name, value in scored["verdicts"].items()
+        ),
+    ]
+    stated = (
+        ""
+        if alarms["stated"] is None
+        else f"Of known images at most {alarms['stated']:.0%} should be called foreign (stated); "
+        f"measured: {interval(alarms['measured'])}. "
+    )
+    sets = "" if promised is None else f"Prediction sets are made to hold the true class {promised:.0%} of the time."
+    page.section("Prediction sets and verdicts", page.tiles(tiles), stated + sets)
