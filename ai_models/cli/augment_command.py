@@ -11,7 +11,7 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
-from ai_models.cli.options import PLACE, build, overwrite, settings
+from ai_models.cli.options import PLACE, build, build_features, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, outside
 from ai_models.core.counts import photographs_of
 from ai_models.core.settings import AugmentationConfig, FeatureConfig, TrainingConfig
@@ -70,7 +70,7 @@ def command(
         workers=config.workers,
     )
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=config.seed)
-    result = augment_manifest(split, place, config, features=build(FeatureConfig, values), overwrite=overwrite)
+    result = augment_manifest(split, place, config, features=build_features(values), overwrite=overwrite)
     counts = json.loads((place / "augmentation.json").read_text(encoding="utf-8"))
     for label, (photographs, objects) in result.counts().items():
         of_class = counts["classes"].get(label, {})

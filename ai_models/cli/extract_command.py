@@ -9,10 +9,17 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
-from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
+from ai_models.cli.options import (
+    PLACE,
+    build_features,
+    feature_settings,
+    overwrite,
+    preprocess_setting,
+    settings,
+)
 from ai_models.cli.places import REPORTS, free_place, outside
 from ai_models.core.counts import photographs_of
-from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+from ai_models.core.settings import PreprocessConfig, TrainingConfig
 
 
 @declare("extract", example="amulet-ai extract --data-dir photographs --output-dir features --no-sift")
@@ -41,7 +48,7 @@ def command(
     from ai_models.pipeline import prepare_manifest
 
     sources.needed(data_dir, manifest)
-    features = build(FeatureConfig, values)
+    features = build_features(values)
     place = outside(output_dir or free_place(REPORTS, f"features-{sources.title(data_dir, manifest)}"), data_dir)
     rows = prepare_manifest(
         data_dir,

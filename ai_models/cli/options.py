@@ -12,7 +12,7 @@ import click
 from ai_models.core.config import Config
 from ai_models.core.settings import FeatureConfig, PreprocessConfig
 
-__all__ = ["PLACE", "build", "feature_settings", "overwrite", "preprocess_setting", "settings"]
+__all__ = ["PLACE", "build", "build_features", "feature_settings", "overwrite", "preprocess_setting", "settings"]
 
 Settings = TypeVar("Settings", bound=Config)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -47,16 +47,33 @@ def settings(config: type[Config], *names: str, **spelled: str) -> Decorator:
 
 def preprocess_setting(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--preprocess``, the preset of `PreprocessConfig`."""
-    preset = next(f for f in dataclasses.fields(PreprocessConfig) if f.name == "preset")
-    return _option(preset, "--preprocess", "preprocess")(function)
+    return _option(_preset_of(PreprocessConfig), "--preprocess", "preprocess")(function)
 
 
-feature_settings = settings(
+def feature_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `FeatureConfig`; its preset is named otherwise among the values, for others have one too."""
+    return _option(_preset_of(FeatureConfig), "--preset", _FEATURE_PRESET)(_feature_settings(function))
+
+
+def build_features(values: Mapping[str, Any]) -> FeatureConfig:
+    """Return the settings of features from the values of a command's options."""
+    return build(FeatureConfig, {**values, "preset": values.get(_FEATURE_PRESET, FeatureConfig.preset)})
+
+
+def _preset_of(config: type[Config]) -> dataclasses.Field[Any]:
+    return next(f for f in dataclasses.fields(config) if f.name == "preset")
+
+
+_FEATURE_PRESET = "networks"
+_feature_settings = settings(
     FeatureConfig,
     "backbone",
     "weights",
     "device",
     "image_size",
+    "wide_backbone",
+    "wide_weights",
+    "wide_image_size",
     "batch_size",
     use_cnn_features="--cnn/--no-cnn",
     use_hog_features="--hog/--no-hog",

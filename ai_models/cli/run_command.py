@@ -9,12 +9,19 @@ import click
 
 from ai_models.cli.command import declare
 from ai_models.cli.headline import headline
-from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
+from ai_models.cli.options import (
+    PLACE,
+    build,
+    build_features,
+    feature_settings,
+    overwrite,
+    preprocess_setting,
+    settings,
+)
 from ai_models.cli.places import MODELS, free_place, outside, stem
 from ai_models.core.settings import (
     AugmentationConfig,
     EvaluationConfig,
-    FeatureConfig,
     InspectionConfig,
     PreprocessConfig,
     TrainingConfig,
@@ -47,7 +54,9 @@ from ai_models.core.settings import (
     "burst_seconds",
     keep_failing="--keep-failing/--drop-failing",
 )
-@settings(AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", "preset")
+@settings(
+    AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", preset="--augmentation-preset"
+)
 @feature_settings
 @preprocess_setting
 @settings(EvaluationConfig, "bootstrap_draws", "gallery_size", "leak_meter")
@@ -73,7 +82,7 @@ def command(
         outside(output_dir or free_place(MODELS, stem(data_dir)), data_dir),
         inspection=build(InspectionConfig, values),
         augmentation=build(AugmentationConfig, values),
-        features=build(FeatureConfig, values),
+        features=build_features(values),
         preprocess=PreprocessConfig(preset=values["preprocess"]),
         training=build(TrainingConfig, values),
         evaluation=build(EvaluationConfig, {**values, "quick": values["quick_mode"]}),

@@ -10,10 +10,18 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
-from ai_models.cli.options import PLACE, build, feature_settings, overwrite, preprocess_setting, settings
+from ai_models.cli.options import (
+    PLACE,
+    build,
+    build_features,
+    feature_settings,
+    overwrite,
+    preprocess_setting,
+    settings,
+)
 from ai_models.cli.places import MODELS, free_place, outside
 from ai_models.core.counts import photographs_of
-from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+from ai_models.core.settings import PreprocessConfig, TrainingConfig
 
 
 @declare("train", example="amulet-ai train --data-dir photographs --output-dir saved_models/mine --cv-folds 5")
@@ -55,7 +63,7 @@ def command(
 
     sources.needed(data_dir, manifest)
     training = build(TrainingConfig, values)
-    features, preprocess = build(FeatureConfig, values), PreprocessConfig(preset=values["preprocess"])
+    features, preprocess = build_features(values), PreprocessConfig(preset=values["preprocess"])
     place = outside(output_dir or free_place(MODELS, sources.title(data_dir, manifest)), data_dir)
     rows = prepare_manifest(
         data_dir,

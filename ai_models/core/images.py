@@ -26,6 +26,7 @@ import hashlib
 import io
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +53,7 @@ __all__ = [
     "RGBImage",
     "Verdict",
     "decode",
+    "decode_for",
     "decoder_id",
     "examine",
     "leads_out",
@@ -59,6 +61,7 @@ __all__ = [
     "probe",
     "read_bytes",
     "read_image",
+    "refuse_larger",
     "resize",
     "sniff",
     "walk_images",
@@ -184,16 +187,38 @@ def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS
     ImageError
         With the typed verdict.
     """
-    stripped = _stripped(data, max_pixels)
+    return decode_for(data, (size,), max_pixels=max_pixels)[size]
+
+
+def decode_for(data: bytes, sizes: Iterable[int | None], *, max_pixels: int = MAX_PIXELS) -> dict[int | None, RGBImage]:
+    """Decode one file for several squares: size -> exactly what `decode` gives for it.
+
+    A scale that serves several sizes is decoded once, and they share its pixels. Of a photograph that is 448 to 639 or
+    896 to 1,279 pixels across, 224 and 320 take two scales: pixels that depended on what else is asked for would make
+    the features of one block depend on which other blocks there are.
+    """
+    stripped, kind = _stripped(data, max_pixels), sniff(data)
+    by_scale: dict[tuple[int, int], RGBImage] = {}
+    found: dict[int | None, RGBImage] = {}
     try:
-        image = _open(stripped, sniff(data), max_pixels)
-        if size is not None and image.format == "JPEG":
-            image.draft("RGB", (size, size))
-        load(image)
-        _refuse_short(stripped)
-        return to_rgb(image, stripped.orientation)
+        for size in sizes:
+            image = _open(stripped, kind, max_pixels)
+            if size is not None and image.format == "JPEG":
+                image.draft("RGB", (size, size))
+            scale = image.size
+            if scale not in by_scale:
+                load(image)
+                _refuse_short(stripped)
+                by_scale[scale] = to_rgb(image, stripped.orientation)
+            found[size] = by_scale[scale]
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile data
         raise _explain(error, stripped) from error
+    return found
+
+
+def refuse_larger(data: bytes, max_pixels: int) -> None:
+    """Raise an ImageError where the header of a file declares more pixels, or no known format; decodes nothing."""
+    _stripped(data, max_pixels)
 
 
 def read_image(path: str | os.PathLike[str], *, size: int | None = None) -> RGBImage:

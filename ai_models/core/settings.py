@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Self
 
 from ai_models._version import __version__
 from ai_models.core.config import Config, setting
 
 __all__ = [
     "AUGMENTATION_PRESETS",
+    "NETWORKS",
     "AugmentationConfig",
     "DownloadConfig",
     "EvaluationConfig",
@@ -17,9 +20,23 @@ __all__ = [
     "PreprocessConfig",
     "SplitConfig",
     "TrainingConfig",
+    "is_embedding",
 ]
 
 AUGMENTATION_PRESETS = ("auto", "minimal", "light", "medium", "heavy", "robust")
+NETWORKS = {
+    "fast": ("cnn",),
+    "balanced": ("cnn_wide",),
+    "accurate": ("cnn", "cnn_wide"),
+    "auto": ("cnn", "cnn_wide"),
+}
+"""Preset -> the blocks of its networks, cheapest first; of ``auto`` training keeps those that pay."""
+_BY_HAND = {"cnn": ("backbone", "weights"), "cnn_wide": ("wide_backbone", "wide_image_size", "wide_weights")}
+
+
+def is_embedding(block: str) -> bool:
+    """Return whether a block of this name is the embedding of a network."""
+    return block.startswith("cnn")
 
 
 @dataclass(frozen=True)
@@ -74,9 +91,20 @@ class FeatureConfig(Config):
     use_orb_features: bool = setting(False, "ORB keypoints, encoded with a codebook fitted on training rows")
     use_surf_features: bool = setting(False, "refused: SURF is non-free and not in stock OpenCV")
     custom_blocks: tuple[str, ...] = setting((), "names of registered extractors of your own")
-    image_size: int = setting(224, "side in pixels of the square that features see", ge=32, le=1024)
+    preset: str = setting(
+        "fast",
+        "networks: fast (a small one), balanced (the wide one, a larger network on larger pictures), accurate (both), "
+        "auto (both are tried, training keeps the cheapest that is not worse)",
+        choices=tuple(NETWORKS),
+    )
+    image_size: int = setting(
+        224, "side in pixels of the square that features see, except those of the wide network", ge=32, le=1024
+    )
     backbone: str = setting("tf_efficientnet_lite0", "name of the network: torchvision's or timm's")
     weights: str = setting("", "local weights file of the network; empty for the ones that are installed or the hub's")
+    wide_image_size: int = setting(320, "side in pixels of the square that the wide network sees", ge=32, le=1024)
+    wide_backbone: str = setting("tf_efficientnet_lite2", "name of the wide network of the other presets than fast")
+    wide_weights: str = setting("", "local weights file of the wide network; empty as for weights")
     device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     batch_size: int = setting(32, "images a network batch", ge=1, le=4096)
     cache_features: bool = setting(True, "keep features on disk between runs")
@@ -87,6 +115,8 @@ class FeatureConfig(Config):
         found = super().faults()
         if self.use_surf_features:
             found.append("use_surf_features cannot be true: SURF is non-free and absent from stock OpenCV, use SIFT")
+        if not found:
+            found += self._faults_of_networks()
         blocks = (
             self.use_cnn_features, self.use_hog_features, self.use_lbp_features, self.use_sift_features,
             self.use_colour_features, self.use_orb_features, self.use_surf_features,
@@ -94,6 +124,40 @@ class FeatureConfig(Config):
         if not any(blocks) and not self.custom_blocks:
             found.append("all feature blocks are off: switch on at least one of use_..._features")
         return found
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Blocks that are embeddings of networks, cheapest first."""
+        return NETWORKS[self.preset] if self.use_cnn_features else ()
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Sides in pixels of the squares that blocks see, each once; the usual one first."""
+        return tuple(
+            dict.fromkeys((self.image_size, *(self.wide_image_size for n in self.networks if n == "cnn_wide")))
+        )
+
+    def with_networks(self, *networks: str) -> Self:
+        """Return the settings with these networks only; what was set for the others goes back to its default."""
+        preset = next((name for name, blocks in NETWORKS.items() if blocks == networks), "fast")
+        unused = [f for block, names in _BY_HAND.items() if block not in NETWORKS[preset] for f in names]
+        usual = {f.name: f.default for f in dataclasses.fields(self) if f.name in unused}
+        return self.replace(**usual, preset=preset, use_cnn_features=bool(networks))
+
+    def _faults_of_networks(self) -> list[str]:
+        if not self.use_cnn_features:
+            if self.preset == "fast":
+                return []
+            return [f"use_cnn_features is off, but preset '{self.preset}' asks for a network: leave out one of the two"]
+        default = {f.name: f.default for f in dataclasses.fields(self)}
+        return [
+            f"{name} is of a network that preset '{self.preset}' does not have: "
+            f"choose preset {' or '.join(p for p, blocks in NETWORKS.items() if block in blocks)}, or leave {name} out"
+            for block, names in _BY_HAND.items()
+            if block not in NETWORKS[self.preset]
+            for name in names
+            if getattr(self, name) != default[name]
+        ]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from ai_models.core.settings import is_embedding
 from ai_models.ensemble.members import MemberSpec
 
 __all__ = ["baseline_specs", "candidate_specs"]
@@ -14,7 +15,7 @@ T = TypeVar("T")
 _TOGETHER = (("lbp", "colour"),)
 """Blocks that are too small to stand alone and share a view."""
 _WITH_EMBEDDING = ("hog", "sift")
-"""Blocks that each share a view with the embedding."""
+"""Blocks that each share a view with all embeddings."""
 _COMPONENTS = (128, 128, 32, 16)
 """Leading components a block that SVM, LDA, forest and boosting see."""
 _MANY = 256
@@ -54,9 +55,10 @@ def candidate_specs(
 
 
 def baseline_specs(specs: Iterable[MemberSpec]) -> tuple[MemberSpec, ...]:
-    """Return the settings of the plain baseline: logistic regression on the embedding (or on the only view)."""
+    """Return the settings of the plain baseline: logistic regression on all embeddings (or on the only view)."""
     logistic = [s for s in specs if s.kind == "logistic"]
-    first = next((s.blocks for s in logistic if s.blocks == ("cnn",)), logistic[-1].blocks)
+    networks = tuple(dict.fromkeys(name for s in logistic for name in s.blocks if is_embedding(name)))
+    first = next((s.blocks for s in logistic if s.blocks == networks), logistic[-1].blocks)
     return tuple(s for s in logistic if s.blocks == first)
 
 
@@ -67,9 +69,13 @@ def _views(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for view in [*((n,) for n in names if n not in taken), *joined]:
         seen.append(view)
         yield view
+    networks = tuple(name for name in names if is_embedding(name))
+    if len(networks) > 1:
+        seen.append(networks)
+        yield networks
     for other in _WITH_EMBEDDING:
-        if {"cnn", other} < set(names):
-            yield ("cnn", other)
+        if networks and {*networks, other} < set(names):
+            yield (*networks, other)
     if names not in seen:
         yield names
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ai_models.classifier import HybridClassifier
 from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
-from ai_models.core.settings import FeatureConfig, TrainingConfig
+from ai_models.core.settings import FeatureConfig, TrainingConfig, is_embedding
 from ai_models.crossfit.candidates import baseline_specs, candidate_specs
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
@@ -189,7 +189,7 @@ def nested_predictions(
 def _most_components(blocks: Iterable[str], config: TrainingConfig) -> dict[str, int]:
     if not config.use_dimensionality_reduction:
         return dict.fromkeys(blocks, 0)
-    return {name: MAX_COMPONENTS_OF_EMBEDDING if name == "cnn" else MAX_COMPONENTS for name in blocks}
+    return {name: MAX_COMPONENTS_OF_EMBEDDING if is_embedding(name) else MAX_COMPONENTS for name in blocks}
 
 
 def _judge(decision: Decision, y: NDArray[np.int64], groups: NDArray[np.str_], config: TrainingConfig) -> Judge:

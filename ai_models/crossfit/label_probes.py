@@ -126,17 +126,15 @@ def probe_labels(
     strengths
         Class -> what the strength is multiplied by.
     features, preprocess
-        The embedding: the network where it is on, else HOG.
+        The embedding: the cheapest network, or HOG where there is none.
     seed, workers
         Seed of the transforms; threads.
     """
-    block = "cnn" if features.use_cnn_features else "hog"
-    off = {name: False for name in features.to_dict() if name.startswith("use_") and name.endswith("_features")}
-    config = features.replace(**{**off, f"use_{block}_features": True, "custom_blocks": ()})
+    block, config = _one_block(features)
     extractor = HybridFeatureExtractor(config, preprocess, seed=seed, workers=workers)
     make = partial(
         _versions, root=root, transforms=tuple(transforms), strengths=dict(strengths), seed=seed,
-        side=features.image_size,
+        side=config.image_sizes[-1],
     )  # fmt: skip
     made = map_ordered(make, rows, workers=workers, label="label check", unit="photo")
     paths: list[str] = []
@@ -151,6 +149,14 @@ def probe_labels(
     stacked = np.concatenate(parts) if parts else np.zeros((0, 1 + len(transforms), 0), dtype=np.float16)
     changed = np.ascontiguousarray(stacked[:, 1:].swapaxes(0, 1))
     return LabelProbes(tuple(paths), tuple(t.name for t in transforms), np.ascontiguousarray(stacked[:, 0]), changed)
+
+
+def _one_block(features: FeatureConfig) -> tuple[str, FeatureConfig]:
+    """Return the cheapest network, or HOG where there is none, and the settings for it alone."""
+    kept = "use_cnn_features" if features.networks else "use_hog_features"
+    off = {name: name == kept for name in features.to_dict() if name.startswith("use_") and name.endswith("_features")}
+    block = features.networks[0] if features.networks else "hog"
+    return block, features.with_networks(*features.networks[:1]).replace(**off, custom_blocks=())
 
 
 def _versions(

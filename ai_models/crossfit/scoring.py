@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.rng import derive_seed
+from ai_models.core.settings import is_embedding
 from ai_models.crossfit.rows import FittingRows
 from ai_models.ensemble.members import MemberSpec, build, columns_of, logits
 from ai_models.ensemble.outliers import OutlierDetector
@@ -107,8 +108,9 @@ def cross_fit(
 
 
 def outlier_columns(slices: Mapping[str, slice]) -> slice:
-    """Return the columns that outlier detectors look at: the embedding, or everything where there is none."""
-    return slices.get("cnn", slice(0, max(s.stop for s in slices.values())))
+    """Return the columns that outlier detectors look at: the embeddings, or everything where there are none."""
+    seen = [s for name, s in slices.items() if is_embedding(name)] or list(slices.values())
+    return slice(min(s.start for s in seen), max(s.stop for s in seen))
 
 
 def _score_fold(

@@ -150,7 +150,7 @@ def _copies(
     model: Model, files: Sequence[Path], preset: str, config: EvaluationConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the features of augmented copies, float32 (m, d), and the photograph that each was made of."""
-    side = (model.extractor.config or FeatureConfig()).image_size
+    side = max((model.extractor.config or FeatureConfig()).image_sizes)
     number = round(AugmentationConfig().augmentation_factor)
 
     def copied(file: Path) -> list[RGBImage]:
@@ -165,7 +165,7 @@ def _copies(
 
 
 def _augmented(file: Path, side: int, preset: str, number: int, seed: int) -> list[RGBImage]:
-    """Return copies of the square that the features see, so that those of a batch fit into memory."""
+    """Return copies of the (largest) square that features see, so that those of a batch fit into memory."""
     data = read_bytes(file)
     image = resize(decode(data, size=side), side)
     digest = hashlib.sha256(data).hexdigest()

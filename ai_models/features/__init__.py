@@ -2,7 +2,7 @@
 
 from ai_models.features.base import BaseFeatureExtractor, Encoder
 from ai_models.features.cache import CacheInfo, FeatureCache
-from ai_models.features.cnn import CnnExtractor
+from ai_models.features.cnn import CnnExtractor, WideCnnExtractor
 from ai_models.features.colour import ColourExtractor
 from ai_models.features.extraction import RawFeatures
 from ai_models.features.hog import HogExtractor
@@ -25,6 +25,7 @@ __all__ = [
     "OrbExtractor",
     "RawFeatures",
     "SiftExtractor",
+    "WideCnnExtractor",
     "register",
     "registered",
 ]

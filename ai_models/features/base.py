@@ -43,7 +43,7 @@ class BaseFeatureExtractor(ABC):
     Parameters
     ----------
     config
-        Settings; every image that arrives is a square of ``config.image_size``.
+        Settings; every image that arrives is a square of the block's `image_size`.
 
     Attributes
     ----------
@@ -52,7 +52,9 @@ class BaseFeatureExtractor(ABC):
     version
         Raise it whenever the output changes: cached features of older versions are then not used.
     config_fields
-        Names of the `FeatureConfig` fields, beside ``image_size``, that the output depends on.
+        Names of the `FeatureConfig` fields, beside the size and the weights, that the output depends on.
+    size_field, weights_field
+        Names of the `FeatureConfig` fields that say what side its images have, and which file its weights come from.
 
     Examples
     --------
@@ -68,9 +70,16 @@ class BaseFeatureExtractor(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     config_fields: ClassVar[tuple[str, ...]] = ()
+    size_field: ClassVar[str] = "image_size"
+    weights_field: ClassVar[str] = "weights"
 
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the square that the block sees."""
+        return int(getattr(self.config, self.size_field))
 
     @abstractmethod
     def extract_features(self, image: RGBImage) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from ai_models.features.cuda import CudaRunner, half_precision, resolve_device
 from ai_models.features.onnx_export import EXPORT_VERSION, embedding_size, export_onnx, run_onnx, with_normalisation
 from ai_models.features.registry import register
 
-__all__ = ["CnnExtractor"]
+__all__ = ["CnnExtractor", "WideCnnExtractor"]
 
 _CPU_BATCH = 8
 """Images a run on the CPU: activations of more no longer fit the caches, and the rate falls."""
@@ -41,6 +41,7 @@ class CnnExtractor(BaseFeatureExtractor):
 
     name = "cnn"
     config_fields = ("backbone",)
+    backbone_field: ClassVar[str] = "backbone"
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__(config)
@@ -64,7 +65,7 @@ class CnnExtractor(BaseFeatureExtractor):
     def weights_digest(self) -> str:
         """Return the SHA-256 (hex) of the weights; of a local or installed file without loading it."""
         if not self._digest:
-            path = self.config.weights or installed_weights(self.config.backbone)
+            path = self._weights_file() or installed_weights(self._network_name())
             self._digest = file_digest(path) if path else self._backbone().digest
         return self._digest
 
@@ -88,24 +89,29 @@ class CnnExtractor(BaseFeatureExtractor):
             kept = cache.get(key, ["onnx"])
             if kept:
                 return kept["onnx"].tobytes()
-        model = export_onnx(self._backbone(), self.config.image_size)
+        model = export_onnx(self._backbone(), self.image_size)
         if cache is not None:
             cache.put(key, ["onnx"], np.frombuffer(model, np.uint8)[None])
         return model
 
     def _export_key(self) -> str:
-        parts = [EXPORT_VERSION, self.config.backbone, self.weights_digest(), self.config.image_size]
+        parts = [EXPORT_VERSION, self._network_name(), self.weights_digest(), self.image_size]
         return f"backbone-{hashlib.sha256(canonical_json(parts)).hexdigest()[:32]}"
 
     def _backbone(self) -> Backbone:
-        key = canonical_json([self.config.backbone, self.config.weights, self.config.image_size]).decode()
+        name, weights = self._network_name(), self._weights_file()
+        key = canonical_json([name, weights, self.image_size]).decode()
         with _LOCK:
             if key not in _LOADED:
                 _LOADED.clear()  # one at a time: they are large
-                _LOADED[key] = load_backbone(
-                    self.config.backbone, self.config.weights, image_size=self.config.image_size
-                )
+                _LOADED[key] = load_backbone(name, weights, image_size=self.image_size)
             return _LOADED[key]
+
+    def _network_name(self) -> str:
+        return str(getattr(self.config, self.backbone_field))
+
+    def _weights_file(self) -> str:
+        return str(getattr(self.config, self.weights_field))
 
     def _run(self) -> Callable[[NDArray[np.uint8]], FloatArray]:
         with _LOCK:
@@ -139,3 +145,14 @@ class CnnExtractor(BaseFeatureExtractor):
         self.weights_digest()
         self.model_bytes()
         return {**self.__dict__, "_runner": None, "_device": ""}
+
+
+@register
+class WideCnnExtractor(CnnExtractor):
+    """What a larger network sees in a larger picture, which is reduced from the photograph itself."""
+
+    name = "cnn_wide"
+    config_fields = ("wide_backbone",)
+    backbone_field = "wide_backbone"
+    size_field = "wide_image_size"
+    weights_field = "wide_weights"

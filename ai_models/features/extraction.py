@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.cache import FeatureCache
 from ai_models.preprocessing import preprocess
 
-__all__ = ["Item", "RawFeatures", "block_identity", "block_key", "extract_raw", "working_image"]
+__all__ = ["Item", "RawFeatures", "block_identity", "block_key", "extract_raw", "working_image", "working_images"]
 
 Item = str | os.PathLike[str] | bytes | RGBImage
 """A path, the bytes of an image file, or an RGB image: uint8 (h, w, 3)."""
@@ -60,15 +60,27 @@ class RawFeatures:
 
 
 def working_image(item: bytes | RGBImage, size: int, config: PreprocessConfig) -> RGBImage:
-    """Return the one image that every block sees: uint8 (size, size, 3), RGB.
+    """Return the image that blocks of one size see: uint8 (size, size, 3), RGB; see `working_images`."""
+    return working_images(item, (size,), config)[size]
+
+
+def working_images(item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig) -> dict[int, RGBImage]:
+    """Return what blocks see of an image by the side of their square: uint8 (size, size, 3), RGB.
+
+    Each comes from the image itself, none from another; what several sizes share is decoded and preprocessed once.
 
     Raises
     ------
     ImageError
         When bytes cannot be decoded.
     """
-    image = images.decode(item, size=size) if isinstance(item, bytes) else item
-    return images.resize(preprocess(image, config), size)
+    wanted = tuple(sizes)
+    decoded = images.decode_for(item, wanted) if isinstance(item, bytes) else dict.fromkeys(wanted, item)
+    prepared: dict[int, RGBImage] = {}
+    for pixels in decoded.values():
+        if id(pixels) not in prepared:
+            prepared[id(pixels)] = preprocess(pixels, config)
+    return {size: images.resize(prepared[id(decoded[size])], size) for size in wanted}
 
 
 def block_identity(block: BaseFeatureExtractor, config: PreprocessConfig) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def block_identity(block: BaseFeatureExtractor, config: PreprocessConfig) -> dic
         "version": block.version,
         "class": f"{type(block).__module__}.{type(block).__qualname__}",
         "settings": {name: getattr(block.config, name) for name in block.config_fields},
-        "image_size": block.config.image_size,
+        "image_size": block.image_size,
         "preprocess": config.digest(),
         "weights": block.weights_digest(),
     }
@@ -123,7 +135,7 @@ def extract_raw(
         pass
     for block in blocks:
         if block.name not in raw.blocks:  # nothing could be read: the shape is that of a black picture
-            row = work.compute(block, [np.zeros((block.config.image_size,) * 2 + (3,), dtype=np.uint8)])
+            row = work.compute(block, [np.zeros((block.image_size, block.image_size, 3), dtype=np.uint8)])
             raw.blocks[block.name] = np.zeros((len(items), *row.shape[1:]), dtype=row.dtype)
     raw.blocks = {block.name: raw.blocks[block.name] for block in blocks}
     return raw
@@ -156,7 +168,6 @@ class _Extraction:
         self.config = config
         self.cache = cache
         self.keep = keep and cache is not None  # a single image is not worth five synced files: a service sees it once
-        self.size = blocks[0].config.image_size
         self.keys = {block.name: block_key(block, config) for block in blocks} if cache is not None else {}
 
     def run(self, items: Sequence[Item]) -> RawFeatures:
@@ -164,12 +175,12 @@ class _Extraction:
         keys, sources, errors = self._look_at(items)
         wanted = list(dict.fromkeys(keys.values()))
         rows = {block.name: self._cached(block, wanted) for block in self.blocks}
-        missing = {key for key in wanted if any(key not in known for known in rows.values())}
-        decoded, faults = self._decode({key: sources[key] for key in wanted if key in missing}, items)
+        missing = {key: self._sizes_missing(key, rows) for key in wanted}
+        decoded, faults = self._decode({key: sources[key] for key in wanted if missing[key]}, missing, items)
         for block in self.blocks:
             need = [key for key in wanted if key not in rows[block.name] and key in decoded]
             if need:
-                computed = self.compute(block, [decoded[key] for key in need])
+                computed = self.compute(block, [decoded[key][block.image_size] for key in need])
                 if self.keep and self.cache is not None:
                     self.cache.put(self.keys[block.name], need, computed)
                 rows[block.name].update(zip(need, computed, strict=True))
@@ -227,17 +238,24 @@ class _Extraction:
     def _cached(self, block: BaseFeatureExtractor, keys: list[str]) -> dict[str, NDArray[Any]]:
         return self.cache.get(self.keys[block.name], keys) if self.cache is not None else {}
 
+    def _sizes_missing(self, key: str, rows: Mapping[str, Mapping[str, NDArray[Any]]]) -> tuple[int, ...]:
+        """Return the sides that an image is needed in, each once, for blocks that do not know it yet."""
+        return tuple(dict.fromkeys(block.image_size for block in self.blocks if key not in rows[block.name]))
+
     def _decode(
-        self, sources: dict[str, bytes | RGBImage | int], items: Sequence[Item]
-    ) -> tuple[dict[str, RGBImage], dict[str, str]]:
-        """Return working image by key, and error by key."""
-        decoded: dict[str, RGBImage] = {}
+        self,
+        sources: dict[str, bytes | RGBImage | int],
+        sizes: Mapping[str, tuple[int, ...]],
+        items: Sequence[Item],
+    ) -> tuple[dict[str, dict[int, RGBImage]], dict[str, str]]:
+        """Return working images by key and side, and error by key."""
+        decoded: dict[str, dict[int, RGBImage]] = {}
         errors: dict[str, str] = {}
         for key, source in sources.items():
             try:
                 if isinstance(source, int):
                     source = _read_again(items[source], key)  # noqa: PLW2901 (what the number stands for)
-                decoded[key] = working_image(source, self.size, self.config)
+                decoded[key] = working_images(source, sizes[key], self.config)
             except ImageError as error:
                 errors[key] = str(error)
         return decoded, errors

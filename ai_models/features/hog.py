@@ -90,7 +90,7 @@ class HogExtractor(BaseFeatureExtractor):
         return hog(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8))
 
     def get_feature_names(self) -> list[str]:
-        blocks = self.config.image_size // CELL - 1
+        blocks = self.image_size // CELL - 1
         return [
             f"block_{row}_{column}_cell_{y}_{x}_{round(180 / ORIENTATIONS * k)}deg"
             for row in range(blocks)

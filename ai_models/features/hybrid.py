@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError
-from ai_models.core.settings import FeatureConfig, PreprocessConfig
+from ai_models.core.settings import FeatureConfig, PreprocessConfig, is_embedding
 from ai_models.features import extraction
 from ai_models.features.base import BaseFeatureExtractor, Encoder, FloatArray
 from ai_models.features.cache import FeatureCache
@@ -22,8 +22,11 @@ from ai_models.features.registry import registered
 
 __all__ = ["BUILT_IN", "HybridFeatureExtractor"]
 
-BUILT_IN = ("cnn", "hog", "lbp", "sift", "colour", "orb")
-"""Blocks of this package in the order of their columns; each is switched by ``use_<name>_features``."""
+BUILT_IN = ("cnn", "cnn_wide", "hog", "lbp", "sift", "colour", "orb")
+"""Blocks of this package in the order of their columns.
+
+The networks are chosen by ``preset``, every other block is switched by ``use_<name>_features``.
+"""
 
 
 class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
@@ -207,8 +210,9 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         config = self._config()
         made: tuple[FeatureConfig, list[BaseFeatureExtractor]] | None = self.__dict__.get("_made")
         if made is None or made[0] != config:
-            names = [name for name in BUILT_IN if getattr(config, f"use_{name}_features")]
-            made = config, [_block(name, config, made) for name in (*names, *config.custom_blocks)]
+            others = [n for n in BUILT_IN if not is_embedding(n) and getattr(config, f"use_{n}_features")]
+            names = (*config.networks, *others, *config.custom_blocks)
+            made = config, [_block(name, config, made) for name in names]
             self._made = made
         return made[1]
 
@@ -253,7 +257,7 @@ def _block(
 ) -> BaseFeatureExtractor:
     """Return a block for new settings; the one of the old settings where its output stays, for it carries weights."""
     for block in before[1] if before else []:
-        fields = ("image_size", "weights", *block.config_fields)
+        fields = (block.size_field, block.weights_field, *block.config_fields)
         if block.name == name and all(getattr(block.config, f) == getattr(config, f) for f in fields):
             return block.with_config(config)
     return registered(name)(config)

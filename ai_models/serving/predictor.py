@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from ai_models.artifacts import load_model, read_bundle
 from ai_models.classifier import HybridClassifier
-from ai_models.core.images import decode
+from ai_models.core.images import decode, refuse_larger
 from ai_models.core.paths import to_text
 from ai_models.core.predictions import OodVerdict, Prediction
 from ai_models.core.settings import FeatureConfig
@@ -43,12 +43,14 @@ class Predictor:
     def __init__(self, model: HybridClassifier, version: str, settings: ServiceSettings) -> None:
         model.extractor.workers = 1
         self._model = model
-        self._size = (model.extractor.config or FeatureConfig()).image_size
+        self._sizes = (model.extractor.config or FeatureConfig()).image_sizes
         self._settings = settings
         self._turns = anyio.CapacityLimiter(settings.threads)
         self.version = version
         self.classes = tuple(to_text(name) for name in model.classes)
-        model.predict_batch([np.full((self._size, self._size, 3), 128, dtype=np.uint8)])  # networks start here, once
+        model.predict_batch(
+            [np.full((self._sizes[0], self._sizes[0], 3), 128, dtype=np.uint8)]
+        )  # networks start here, once
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], settings: ServiceSettings) -> Predictor:
@@ -83,8 +85,14 @@ class Predictor:
         data = image()
         if len(data) > self._settings.max_bytes:
             raise too_large(self._settings.max_bytes)
-        pixels = decode(data, size=self._size, max_pixels=self._settings.max_pixels)
-        return self._model.predict_one(pixels)
+        limit = self._settings.max_pixels
+        if len(self._sizes) == 1:
+            return self._model.predict_one(decode(data, size=self._sizes[0], max_pixels=limit))
+        refuse_larger(data, limit)  # blocks of several sizes: each is reduced from the file itself
+        said = self._model.predict_one(data)
+        if said.verdict is OodVerdict.UNREADABLE:
+            decode(data, max_pixels=limit)  # says why, typed
+        return said
 
 
 def from_base64(text: str) -> bytes:

@@ -33,6 +33,11 @@ STAGES = {
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
 # judged before any stage: tried in test_commands and test_download
 JUDGED_BEFORE = {("download", "dry_run"), ("split", "output"), ("split", "overwrite")}
+TOGETHER = {  # options that are refused alone
+    "wide_backbone": ("--preset", "accurate"),
+    "wide_weights": ("--preset", "accurate"),
+    "wide_image_size": ("--preset", "accurate"),
+}
 PLACES = {
     "download": ("--csv", "l.csv", "--output-dir", "o"),
     "split": ("--data-dir", "d", "--output", "o.csv"),
@@ -105,6 +110,6 @@ def test_turning_an_option_changes_what_a_stage_is_called_with(command, name, mo
     option = next(p for p in _command(command).params if p.name == name)
     assert isinstance(option, click.Option)
     source = "--input-dir" if command == "augment" else "--data-dir"
-    usual = PLACES.get(command, (source, "d", "--output-dir", "o"))
+    usual = (*PLACES.get(command, (source, "d", "--output-dir", "o")), *TOGETHER.get(name, ()))
     before = _calls(monkeypatch, command, usual)
     assert _calls(monkeypatch, command, (*usual, *_other(option))) != before

