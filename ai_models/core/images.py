@@ -217,8 +217,12 @@ def decode_for(data: bytes, sizes: Iterable[int | None], *, max_pixels: int = MA
 
 
 def refuse_larger(data: bytes, max_pixels: int) -> None:
-    """Raise an ImageError where the header of a file declares more pixels, or no known format; decodes nothing."""
-    _stripped(data, max_pixels)
+    """Raise an ImageError where the header of a file declares more pixels, or cannot be read; decodes nothing."""
+    stripped = _stripped(data, max_pixels)
+    try:
+        _open(stripped, sniff(data), max_pixels)
+    except Exception as error:  # as in decode_for
+        raise _explain(error, stripped) from error
 
 
 def read_image(path: str | os.PathLike[str], *, size: int | None = None) -> RGBImage:
@@ -268,7 +272,7 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         return _faulty(known, error, missing_rows=1.0), None
     try:
         image = _open(stripped, kind, MAX_PIXELS)
-    except Exception as error:  # as in decode
+    except Exception as error:  # as in decode_for
         return _faulty(known, _explain(error, stripped), missing_rows=1.0), None
     turned = stripped.orientation > 1
     width, height = image.size if stripped.orientation < 5 else image.size[::-1]
@@ -281,7 +285,7 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         load(image)
         _refuse_short(stripped)
         pixels = to_rgb(image, stripped.orientation)
-    except Exception as error:  # as in decode
+    except Exception as error:  # as in decode_for
         fault = _explain(error, stripped)
     else:
         return _named(known, path), pixels
