@@ -46,10 +46,18 @@ from ai_models.metrics.label_quality import (
     doubted_labels,
     label_margins,
 )
-from ai_models.metrics.paired import PairedDifference, paired_difference
+from ai_models.metrics.paired import (
+    GroupWins,
+    PairedDifference,
+    detectable_difference,
+    group_wins,
+    paired_difference,
+    sign_flip_test,
+)
 
 __all__ = [
     "BrierDecomposition",
+    "GroupWins",
     "Interval",
     "PairedDifference",
     "PerClass",
@@ -65,6 +73,7 @@ __all__ = [
     "clopper_pearson",
     "confident_classes",
     "confusion_matrix",
+    "detectable_difference",
     "doubted_labels",
     "ece",
     "ece_floor",
@@ -73,6 +82,7 @@ __all__ = [
     "fpr_at_tpr",
     "from_confusion",
     "group_draws",
+    "group_wins",
     "grouped_bootstrap",
     "grouped_bootstrap_many",
     "grouped_share",
@@ -83,6 +93,7 @@ __all__ = [
     "per_class",
     "reliability",
     "roc_curve",
+    "sign_flip_test",
     "square_and_add",
     "top_k_accuracy",
     "wilson",

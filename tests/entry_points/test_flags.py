@@ -28,6 +28,7 @@ STAGES = {
         "ai_models.training.train_model",
     ],
     "evaluate": ["ai_models.evaluation.evaluate_model"],
+    "compare": ["ai_models.evaluation.comparison.compare_models"],
     "run": ["ai_models.pipeline.run"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
@@ -42,6 +43,7 @@ PLACES = {
     "download": ("--csv", "l.csv", "--output-dir", "o"),
     "split": ("--data-dir", "d", "--output", "o.csv"),
     "evaluate": ("--model-dir", "m", "--output-dir", "o"),
+    "compare": ("a", "b", "--output-dir", "o"),
 }
 
 

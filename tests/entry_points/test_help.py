@@ -26,6 +26,7 @@ PROMISED = {
     "--coverage --ood-alpha --confidence-threshold --use-dimensionality-reduction --no-use-dimensionality-reduction "
     "--overwrite --cnn --no-cnn --hog --no-hog --lbp --sift --colour --orb",
     "evaluate": "--model-dir --output-dir --test-data-dir --quick --ood-dir --seed --overwrite",
+    "compare": "--output-dir --bootstrap-draws --seed --workers --overwrite",
     "predict": "--model-dir --data-dir --output",
     "run": "--data-dir --output-dir --quick-mode --cv-folds --test-size --groups --seed --target-samples "
     "--augmentation-factor --ood-dir --workers --device --preprocess",
