@@ -19,7 +19,7 @@ from ai_models.core.settings import EvaluationConfig
 @click.option("--output-dir", type=PLACE, help="Folder for the report.  [default: reports/evaluation-NAME]")
 @click.option("--test-data-dir", type=PLACE, help="Folder of new labelled images.  [default: the held-out rows]")
 @click.option("--ood-dir", "ood_dirs", type=PLACE, multiple=True, help="Folder of other things; may be repeated.")
-@settings(EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "leak_meter", "seed", "workers")
+@settings(EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "leak_meter", "robustness", "seed", "workers")
 @overwrite
 def command(
     model_dir: Path,

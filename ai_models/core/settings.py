@@ -258,5 +258,8 @@ class EvaluationConfig(Config):
     ece_bins: int = setting(15, "bins of the expected calibration error", ge=2, le=100)
     gallery_size: int = setting(24, "errors shown with pictures", ge=0, le=500)
     leak_meter: bool = setting(False, "measure what a split that leaks would have promised for the model's photographs")
+    robustness: bool = setting(
+        False, "score the photographs again under six corruptions at five strengths (31 times the features)"
+    )
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)

@@ -24,6 +24,7 @@ from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
 from ai_models.evaluation.leak_meter import leak_figures
+from ai_models.evaluation.robustness import robustness_figures
 from ai_models.evaluation.rows import (
     choose_rows,
     content_hash,
@@ -186,6 +187,8 @@ class PerformanceAnalyzer:
                 metrics["importance"]["features"] = feature_importance(model, scored, config)
         if config.leak_meter:
             metrics["leak_meter"] = leak_figures(model, model_photographs(folder), config)
+        if config.robustness:
+            metrics["robustness"] = robustness_figures(model, scored, foreign, config)
         metrics["claims"] = claims(metrics)
         return metrics
 

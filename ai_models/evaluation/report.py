@@ -18,6 +18,7 @@ from ai_models.evaluation.importance_section import add_importance_section
 from ai_models.evaluation.leak_section import add_leak_section
 from ai_models.evaluation.left_out_section import add_left_out_section
 from ai_models.evaluation.model_section import add_model_section
+from ai_models.evaluation.robustness_section import add_robustness_section
 from ai_models.evaluation.speed_section import add_speed_section
 from ai_models.evaluation.summary_section import add_summary_section
 from ai_models.evaluation.suspects_section import add_suspects_section
@@ -55,6 +56,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     add_verdicts_section(page, found.metrics)
     add_foreign_section(page, found)
     add_foreign_shortcuts(page, found.metrics)
+    add_robustness_section(page, found.metrics)
     add_gap_section(page, found.metrics)
     add_leak_section(page, found.metrics)
     add_importance_section(page, found.metrics)
