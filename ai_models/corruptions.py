@@ -73,11 +73,8 @@ def corrupted(image: RGBImage, name: str, severity: int, *, seed: int, sha256: s
         For an unknown name or severity.
     """
     if name not in CORRUPTIONS or severity not in SEVERITIES:
-        raise ConfigError(
-            [
-                f"a corruption must be one of {', '.join(CORRUPTIONS)} at a severity of 1 to 5, got {name!r} at {severity}"
-            ]
-        )
+        names = ", ".join(CORRUPTIONS)
+        raise ConfigError([f"a corruption must be one of {names} at a severity of 1 to 5, got {name!r} at {severity}"])
     return CORRUPTIONS[name](image, severity, generator(seed, "corruption", sha256, name, severity))
 
 

@@ -2,9 +2,8 @@
 
     python benchmarks/masking.py DATASET [--groups CSV] [--ood DIR ...] [--seeds 5] [--folds 5] [--shift] [--json FILE]
 
-The background is what is joined to the frame and has its colour: a robust Gaussian in CIE Lab about the most frequent
-colour of the outermost 8 %. A picture whose frame has no such colour, or whose background would be too little or too
-much, stays as it is.
+The background is what `ai_models.backgrounds` finds: of one colour and joined to the frame. A picture without one
+stays as it is.
 A logistic regression sees the embedding, or all blocks of fixed length, with and without masking. Foreign images are
 judged by the mean cosine distance to the five nearest training embeddings. ``--shift`` moves the background of the
 scored photographs, never of those that are fitted on, to another colour.
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from ai_models.backgrounds import find_background
 from ai_models.core.images import RGBImage, read_image, resize, walk_images
 from ai_models.core.records import Split
 from ai_models.core.settings import FeatureConfig, InspectionConfig
@@ -34,12 +34,6 @@ from ai_models.inspection import scan
 from ai_models.metrics import auroc, group_draws, paired_difference
 
 _SIDE = 224
-_FRAME = 0.08
-_REACH = 4.0  # standard deviations of the background
-_LEAST_SPREAD = 4.0  # of a channel, so that a flat background keeps its noise
-_CELL = 10  # side of the cells of Lab among which the most frequent colour is sought
-_ONE_COLOUR = 0.4  # share of the frame that must have it or lie beside it
-_SHARES = (0.1, 0.85)  # of the picture that may be background
 _GREY = 128
 _SHIFTS = {"blue": (-5, -45), "green": (-45, 35), "grey": (0, 0)}  # a, b of CIE Lab
 
@@ -48,27 +42,8 @@ Floats = NDArray[np.float64]
 
 def background(image: RGBImage) -> NDArray[np.bool_] | None:
     """Return where the background is, bool (h, w), or None where the picture should stay as it is."""
-    lab = cv2.cvtColor(cv2.GaussianBlur(image, (5, 5), 0), cv2.COLOR_RGB2LAB).astype(np.float64)
-    height, width = lab.shape[:2]
-    frame = np.ones((height, width), dtype=np.bool_)
-    deep, wide = max(1, round(height * _FRAME)), max(1, round(width * _FRAME))
-    frame[deep:-deep, wide:-wide] = False
-    pixels = lab[frame]
-    cells, of_pixel, counts = np.unique(
-        pixels.astype(np.int64) // _CELL, axis=0, return_inverse=True, return_counts=True
-    )
-    most = cells[counts.argmax()]
-    beside = (np.abs(cells - most) <= 1).all(axis=1)
-    kept = pixels[beside[of_pixel.reshape(-1)]]
-    if len(kept) < _ONE_COLOUR * len(pixels):
-        return None
-    inverse = np.linalg.inv(np.cov(kept.T) + np.diag([_LEAST_SPREAD**2 / 4] * 3))
-    off = lab - kept.mean(axis=0)
-    near = ((off @ inverse * off).sum(axis=2) <= _REACH**2).astype(np.uint8)
-    _, parts = cv2.connectedComponents(near, connectivity=4)
-    found = np.isin(parts, np.setdiff1d(parts[frame], 0))
-    found = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return found if _SHARES[0] <= found.mean() <= _SHARES[1] else None
+    found = find_background(image)
+    return None if found is None else found.mask
 
 
 def masked(image: RGBImage) -> RGBImage:
