@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ai_models.core.images import RGBImage
 from ai_models.core.predictions import Prediction, Predictions
 from ai_models.ensemble.judge import Judge
-from ai_models.ensemble.outliers import OutlierDetector
+from ai_models.ensemble.outliers import FoldDetectors
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
@@ -50,7 +50,7 @@ class HybridClassifier:
     extractor: HybridFeatureExtractor
     scaler: BlockScaler
     ensemble: VotingEnsemble
-    detector: OutlierDetector
+    detector: FoldDetectors
     judge: Judge
     classes: tuple[str, ...]
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
 from ai_models.ensemble.combination import Choice, choose, row_losses, softmax
 from ai_models.ensemble.conformal import ConformalReference
 from ai_models.ensemble.judge import Judge
-from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
+from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
@@ -46,6 +46,8 @@ class Decision:
         The vote, and its cross-fitted logits for the photographs in order.
     outlier_scores
         Out-of-fold, float64 (photographs, detectors).
+    detectors
+        What gave them, one a fold.
     use_copies
         Whether augmented copies are fitted on.
     copies_gain
@@ -54,6 +56,7 @@ class Decision:
 
     choice: Choice
     outlier_scores: NDArray[np.float64]
+    detectors: tuple[OutlierDetector, ...]
     use_copies: bool
     copies_gain: PairedDifference | None
 
@@ -97,11 +100,11 @@ def decide(
 
     choice, oof = scored(False, label)
     if len(photographs) == len(rows):
-        return Decision(choice, oof.outlier_scores, False, None)
+        return Decision(choice, oof.outlier_scores, oof.detectors, False, None)
     with_copies, _ = scored(True, f"{label}+copies")
     gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
     kept = gain.mean > gain.se
-    return Decision(with_copies if kept else choice, oof.outlier_scores, kept, gain)
+    return Decision(with_copies if kept else choice, oof.outlier_scores, oof.detectors, kept, gain)
 
 
 def fit_classifier(
@@ -128,7 +131,6 @@ def fit_classifier(
     """
     photographs = rows.photographs
     fitting = rows.with_copies(photographs) if decision.use_copies else photographs
-    y, groups = rows.y[photographs], rows.groups[photographs]
     with single_threaded_libraries():
         fitted = copy.copy(extractor).fit_raw(raw.take(photographs))
         X = fitted.encode(raw.take(fitting))
@@ -136,8 +138,7 @@ def fit_classifier(
         scaler = BlockScaler(blocks, _most_components(blocks, config)).fit(X)
         ensemble = VotingEnsemble(decision.choice.combination, scaler.slices_, config.seed)
         ensemble.fit(scaler.transform(X), rows.y[fitting])
-        known = fitted.encode(raw.take(photographs)) if decision.use_copies else X
-        detector = OutlierDetector(outlier_columns(blocks), seed=derive_seed(config.seed, "outliers")).fit(known)
+        detector = _detectors(decision, fitted, raw.take(photographs), rows.y[photographs], config)
     used = fitted.config or FeatureConfig()
     fitted.config = used.replace(cache_features=False)  # what a loaded model is shown is nobody's to keep
     return HybridClassifier(
@@ -145,7 +146,7 @@ def fit_classifier(
         scaler=scaler,
         ensemble=ensemble,
         detector=detector,
-        judge=_judge(decision, y, groups, config),
+        judge=_judge(decision, detector, rows, config),
         classes=rows.classes,
         metadata=dict(metadata or {}),
     )
@@ -192,13 +193,31 @@ def _most_components(blocks: Iterable[str], config: TrainingConfig) -> dict[str,
     return {name: MAX_COMPONENTS_OF_EMBEDDING if is_embedding(name) else MAX_COMPONENTS for name in blocks}
 
 
-def _judge(decision: Decision, y: NDArray[np.int64], groups: NDArray[np.str_], config: TrainingConfig) -> Judge:
+def _detectors(
+    decision: Decision,
+    extractor: HybridFeatureExtractor,
+    photographs: RawFeatures,
+    y: NDArray[np.int64],
+    config: TrainingConfig,
+) -> FoldDetectors:
+    """Return each fold's detectors; one fitted anew where the columns that they look at differ from fold to fold."""
+    slices, fitted = extractor.block_slices, extractor.encoders_
+    columns = outlier_columns(slices, fitted)
+    if not any(slices[name] in columns for name in fitted):
+        return FoldDetectors(decision.detectors)
+    seed = derive_seed(config.seed, "outliers")
+    return FoldDetectors((OutlierDetector(columns, seed).fit(extractor.encode(photographs), y),))
+
+
+def _judge(decision: Decision, detectors: FoldDetectors, rows: FittingRows, config: TrainingConfig) -> Judge:
+    photographs = rows.photographs
+    y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
     true_class = softmax(decision.choice.oof_logits)[np.arange(len(y)), y]
-    scale = OutlierScale().fit(decision.outlier_scores)
     return Judge(
         sets=ConformalReference().fit(1.0 - true_class, groups),
-        outliers=ConformalReference().fit(scale.combine(decision.outlier_scores), groups),
-        scale=scale,
+        outliers=OutlierTest().fit(
+            decision.outlier_scores, groups, folds if len(detectors.folds) > 1 else np.zeros_like(folds)
+        ),
         coverage=config.coverage,
         alpha=config.ood_alpha,
         confidence_threshold=config.confidence_threshold,

@@ -7,8 +7,9 @@ the photographs of the other folds and those augmented copies whose parents are 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from ai_models.core.rng import derive_seed
 from ai_models.core.settings import is_embedding
 from ai_models.crossfit.rows import FittingRows
 from ai_models.ensemble.members import MemberSpec, build, columns_of, logits
-from ai_models.ensemble.outliers import OutlierDetector
+from ai_models.ensemble.outliers import DETECTORS, OutlierDetector
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.execution import map_ordered, single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
@@ -35,10 +36,13 @@ class OutOfFold:
         Member -> centred logits, float64 (photographs, k).
     outlier_scores
         float64 (photographs, detectors).
+    detectors
+        The detectors that gave these scores, one a fold in ascending order of folds.
     """
 
     logits: dict[MemberSpec, NDArray[np.float64]]
     outlier_scores: NDArray[np.float64]
+    detectors: tuple[OutlierDetector, ...]
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,13 @@ class _Task:
     max_components: int | Mapping[str, int]
     seed: int
     use_copies: bool
+
+
+class _Scored(NamedTuple):
+    rows: NDArray[np.int64]
+    logits: dict[MemberSpec, NDArray[np.float64]]
+    outlier_scores: NDArray[np.float64]
+    detector: OutlierDetector
 
 
 def cross_fit(
@@ -93,29 +104,40 @@ def cross_fit(
     tasks = [_Task(extractor, raw, rows, tuple(specs), int(f), max_components, seed, use_copies) for f in numbers]
     k = len(rows.classes)
     found = {s: np.zeros((len(photographs), k)) for s in specs}
-    outlier_scores: NDArray[np.float64] | None = None
-    done: Iterator[tuple[NDArray[np.int64], dict[MemberSpec, NDArray[np.float64]], NDArray[np.float64]]] = map_ordered(
+    outlier_scores = np.zeros((len(photographs), len(DETECTORS)))
+    detectors = []
+    done: Iterator[_Scored] = map_ordered(
         _score_fold, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
     )
-    for scored, by_member, outliers in done:
-        for spec, values in by_member.items():
-            found[spec][place[scored]] = values
-        if outlier_scores is None:
-            outlier_scores = np.zeros((len(photographs), outliers.shape[1]))
-        outlier_scores[place[scored]] = outliers
-    assert outlier_scores is not None
-    return OutOfFold(found, outlier_scores)
+    for part in done:
+        for spec, values in part.logits.items():
+            found[spec][place[part.rows]] = values
+        outlier_scores[place[part.rows]] = part.outlier_scores
+        detectors.append(part.detector)
+    return OutOfFold(found, outlier_scores, tuple(detectors))
 
 
-def outlier_columns(slices: Mapping[str, slice]) -> slice:
-    """Return the columns that outlier detectors look at: the embeddings, or everything where there are none."""
-    seen = [s for name, s in slices.items() if is_embedding(name)] or list(slices.values())
-    return slice(min(s.start for s in seen), max(s.stop for s in seen))
+def outlier_columns(slices: Mapping[str, slice], fitted: Iterable[str] = ()) -> tuple[slice, ...]:
+    """Return the blocks that outlier detectors look at.
+
+    Parameters
+    ----------
+    slices
+        Block name -> columns.
+    fitted
+        Blocks whose columns depend on what their encoder was fitted on.
+
+    Returns
+    -------
+    tuple of slice
+        The embeddings; where there is none every block that is the same in each fold; else every block.
+    """
+    embeddings = [name for name in slices if is_embedding(name)]
+    chosen = embeddings or [name for name in slices if name not in set(fitted)] or list(slices)
+    return tuple(slices[name] for name in chosen)
 
 
-def _score_fold(
-    task: _Task,
-) -> tuple[NDArray[np.int64], dict[MemberSpec, NDArray[np.float64]], NDArray[np.float64]]:
+def _score_fold(task: _Task) -> _Scored:
     rows = task.rows
     photographs = rows.photographs
     scored = photographs[rows.folds[photographs] == task.fold]
@@ -134,5 +156,6 @@ def _score_fold(
             model = build(spec, derive_seed(task.seed, "member", spec.name)).fit(Z[:, columns], rows.y[fitting])
             out[spec] = logits(model, S[:, columns], spec.kind, len(rows.classes))
         known = X if not task.use_copies else encoder.encode(task.raw.take(fitted))
-        detector = OutlierDetector(outlier_columns(blocks), seed=derive_seed(task.seed, "outliers")).fit(known)
-        return scored, out, detector.scores(T)
+        looked_at = outlier_columns(blocks, encoder.encoders_)
+        detector = OutlierDetector(looked_at, derive_seed(task.seed, "outliers", task.fold)).fit(known, rows.y[fitted])
+        return _Scored(scored, out, detector.scores(T), detector)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.ensemble.conformal import ConformalReference, prediction_sets
-from ai_models.ensemble.outliers import OutlierScale
+from ai_models.ensemble.outliers import OutlierTest
 
 __all__ = ["Judge"]
 
@@ -23,9 +23,7 @@ class Judge:
     sets
         Out-of-fold values of 1 - probability of the true class, by object.
     outliers
-        Out-of-fold combined outlier scores, by object.
-    scale
-        Combines the detectors' scores into one.
+        From the detectors' scores to one score and its p-value.
     coverage
         Share of sets that hold the true class.
     alpha
@@ -35,8 +33,7 @@ class Judge:
     """
 
     sets: ConformalReference
-    outliers: ConformalReference
-    scale: OutlierScale
+    outliers: OutlierTest
     coverage: float
     alpha: float
     confidence_threshold: float
@@ -53,11 +50,11 @@ class Judge:
         probabilities
             float64 (n, k).
         detector_scores
-            float64 (n, detectors), higher = more unusual.
+            float64 (folds, n, detectors) as `FoldDetectors.scores` gives them, or (n, detectors) for rows that one
+            fold has scored; higher = more unusual.
         """
         sets = prediction_sets(probabilities, self.sets, self.coverage)
-        scores = self.scale.combine(detector_scores)
-        p_values = self.outliers.p_value(scores)
+        scores, p_values = self.outliers.test(detector_scores)
         verdicts, reasons = [], []
         usual = self.sets.p_value(1.0 - probabilities.max(axis=1)) > 1.0 - self.coverage
         for size, fits, confidence, p in zip(

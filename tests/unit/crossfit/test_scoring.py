@@ -90,11 +90,6 @@ def test_any_selection_of_blocks_has_candidates(blocks: tuple[str, ...]) -> None
     assert baseline_specs(specs)
 
 
-def test_outliers_are_looked_for_in_the_embedding() -> None:
-    assert outlier_columns({"hog": slice(0, 5), "cnn": slice(5, 9)}) == slice(5, 9)
-    assert outlier_columns({"hog": slice(0, 5), "lbp": slice(5, 9)}) == slice(0, 9)
-
-
 def test_two_networks_are_tried_alone_and_together() -> None:
     specs = candidate_specs(("cnn", "cnn_wide", "hog", "lbp", "colour"))
     views = {s.blocks for s in specs if s.kind == "logistic"}
@@ -106,7 +101,8 @@ def test_two_networks_are_tried_alone_and_together() -> None:
     assert {s.blocks for s in candidate_specs(("cnn", "cnn_wide"))} == {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide")}
 
 
-def test_outliers_are_looked_for_in_every_embedding() -> None:
-    slices = {"cnn": slice(0, 4), "cnn_wide": slice(4, 9), "hog": slice(9, 12)}
-    assert outlier_columns(slices) == slice(0, 9)
-    assert outlier_columns({"cnn_wide": slice(0, 5), "hog": slice(5, 9)}) == slice(0, 5)
+def test_outliers_are_looked_for_in_what_is_the_same_in_each_fold() -> None:
+    hog, sift, cnn, wide = (slice(5 * i, 5 * i + 5) for i in range(4))
+    assert outlier_columns({"hog": hog, "cnn": cnn, "cnn_wide": wide}) == (cnn, wide)
+    assert outlier_columns({"hog": hog, "sift": sift}, ["sift"]) == (hog,)
+    assert outlier_columns({"sift": sift}, ["sift"]) == (sift,)

@@ -8,7 +8,7 @@ import pytest
 from ai_models.core.predictions import OodVerdict
 from ai_models.ensemble.conformal import ConformalReference
 from ai_models.ensemble.judge import Judge
-from ai_models.ensemble.outliers import OutlierScale
+from ai_models.ensemble.outliers import DETECTORS, OutlierTest
 
 OBJECTS = np.arange(60)
 
@@ -16,12 +16,10 @@ OBJECTS = np.arange(60)
 @pytest.fixture
 def judge() -> Judge:
     """Sixty objects whose true class had a probability of .95 to 1; outlier scores 0 to 59."""
-    spread = np.stack([OBJECTS, OBJECTS], axis=1).astype(np.float64)
-    scale = OutlierScale().fit(spread)
+    spread = np.repeat(OBJECTS[:, None], len(DETECTORS), axis=1).astype(np.float64)
     return Judge(
         sets=ConformalReference().fit(np.linspace(0.0, 0.05, 60), OBJECTS),
-        outliers=ConformalReference().fit(scale.combine(spread), OBJECTS),
-        scale=scale,
+        outliers=OutlierTest().fit(spread, OBJECTS, OBJECTS % 3),
         coverage=0.9,
         alpha=0.05,
         confidence_threshold=0.5,
@@ -41,7 +39,7 @@ def judge() -> Judge:
 )
 def test_a_filled_set_is_no_certainty(judge: Judge, confidence: float, outlier: float, verdict: OodVerdict) -> None:
     p = np.array([[confidence, 1 - confidence]])
-    found = judge.judge(("a", "b"), p, np.array([[outlier, outlier]], dtype=np.float64))[0]
+    found = judge.judge(("a", "b"), p, np.full((1, len(DETECTORS)), float(outlier)))[0]
     assert found.verdict is verdict
     assert found.prediction_set == ("a",)
     assert bool(found.reason) == (verdict is not OodVerdict.IN_DOMAIN)

@@ -20,7 +20,7 @@ from ai_models.ensemble.combination import Combination
 from ai_models.ensemble.conformal import ConformalReference
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.members import MemberSpec
-from ai_models.ensemble.outliers import OutlierDetector, OutlierScale
+from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.features.hybrid import HybridFeatureExtractor
@@ -72,17 +72,16 @@ def _write_model(manifest: Manifest, folder: Path) -> Path:
     scaler = BlockScaler(extractor.block_slices).fit(X)
     vote = Combination((MemberSpec("logistic", ("colour",)),), (1.0,), 1.0)
     ensemble = VotingEnsemble(vote, scaler.slices_).fit(scaler.transform(X), training.labels)
-    detector = OutlierDetector(slice(None), trees=25).fit(X)
-    scale = OutlierScale().fit(detector.scores(X))
     classes = tuple(training.classes)
     y = np.array([classes.index(label) for label in training.labels])
+    detector = OutlierDetector((slice(None),)).fit(X, y)
     p = ensemble.predict_proba(scaler.transform(X))
     judge = Judge(
         ConformalReference().fit(1 - p[np.arange(len(y)), y], training.groups),
-        ConformalReference().fit(scale.combine(detector.scores(X)), training.groups),
-        scale, 0.9, 0.05, 0.5,
+        OutlierTest().fit(detector.scores(X), training.groups, np.zeros(len(y))),
+        0.9, 0.05, 0.5,
     )  # fmt: skip
-    model = HybridClassifier(extractor, scaler, ensemble, detector, judge, classes)
+    model = HybridClassifier(extractor, scaler, ensemble, FoldDetectors((detector,)), judge, classes)
     own = {"label": training.labels.tolist(), "group": [r.group for r in training], "fold": ["0"] * len(training)}
     settings = {
         "data_root": str(manifest.root),

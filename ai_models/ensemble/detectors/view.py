@@ -1,0 +1,86 @@
+"""What detectors look at: rows of unit length, split into their principal components and what is left over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+__all__ = ["PrincipalView", "View"]
+
+MOST_COMPONENTS = 128
+ROWS_PER_COMPONENT = 4
+"""Fitting rows behind each component: with fewer, a component describes its rows rather than their kind."""
+STRENGTH = 100.0
+"""Inverse strength of the ridge penalty of the linear head; that of the plain baseline among the candidates."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows as detectors see them.
+
+    Attributes
+    ----------
+    rows
+        float32 (n, d), unit length.
+    along
+        float64 (n, r), coordinates on the principal components of the fitted rows.
+    across
+        float64 (n,), distance to the subspace of these components.
+    logits
+        float64 (n, k), of a logistic regression on `along`; (n, 1) zeros where there is a single class.
+    """
+
+    rows: NDArray[np.float32]
+    along: NDArray[np.float64]
+    across: NDArray[np.float64]
+    logits: NDArray[np.float64]
+
+
+class PrincipalView(BaseEstimator):
+    """Fitted on known rows: mean, leading principal components and a linear head.
+
+    Attributes
+    ----------
+    mean_ : numpy.ndarray
+        float32 (d,).
+    components_ : numpy.ndarray
+        float32 (r, d), orthonormal, r = a quarter of the rows and at most 128.
+    """
+
+    def fit(self, rows: NDArray[np.float32], y: NDArray[np.int64]) -> Self:
+        """Learn from float32 (n, d) rows of unit length and int64 (n,) classes; n >= 2."""
+        self.mean_: NDArray[np.float32] = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        centred = (rows - self.mean_).astype(np.float64)
+        variances, vectors = np.linalg.eigh(centred @ centred.T)  # of the Gram matrix: rows are fewer than columns
+        r = max(1, min(len(rows) // ROWS_PER_COMPONENT, MOST_COMPONENTS, rows.shape[1]))
+        leading = np.maximum(variances[::-1][:r], 1e-12)
+        basis = (vectors[:, ::-1][:, :r] / np.sqrt(leading)).T @ centred
+        largest = np.abs(basis).argmax(axis=1)  # an eigenvector's sign is arbitrary: fix it
+        self.components_: NDArray[np.float32] = (
+            basis * np.sign(basis[np.arange(len(basis)), largest])[:, None]
+        ).astype(np.float32)
+        self.head_ = None
+        if len(np.unique(y)) > 1:
+            self.head_ = LogisticRegression(C=STRENGTH, max_iter=1000).fit(self._split(rows)[0], y)
+        return self
+
+    def transform(self, rows: NDArray[np.float32]) -> View:
+        """Return the view of float32 (n, d) rows of unit length."""
+        along, across = self._split(rows)
+        return View(rows, along, across, self._logits(along))
+
+    def _split(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        centred = (rows - self.mean_).astype(np.float64)  # sums equal for any number of threads
+        along = centred @ self.components_.T.astype(np.float64)
+        return along, np.sqrt(np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0))
+
+    def _logits(self, along: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.head_ is None:
+            return np.zeros((len(along), 1))
+        found = np.asarray(self.head_.decision_function(along), dtype=np.float64)
+        return found if found.ndim == 2 else np.stack([-found / 2, found / 2], axis=1)
