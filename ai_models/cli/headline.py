@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_models.core.counts import photographs_of
 
-__all__ = ["headline"]
+__all__ = ["headline", "network_lines"]
 
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
@@ -33,6 +33,19 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
         for name, found in figures["ood"].items()
     ]
     return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"])]
+
+
+def network_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each comparison of networks; `found` is ``networks`` of a training's ``metrics.json``."""
+    lines = []
+    for step in found["compared"]:
+        gain, verdict = step["nll_gain"], "kept" if step["kept"] else "not kept"
+        bounds = "" if gain["low"] is None else f" [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+        lines.append(
+            f"networks  {step['preset']} instead of {step['instead_of']}: {verdict}, log loss lower by "
+            f"{gain['mean']:+.3f}{bounds} over {gain['groups']} objects, out of fold"
+        )
+    return lines
 
 
 def _leaks(found: Mapping[str, Any] | None) -> list[str]:

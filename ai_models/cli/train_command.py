@@ -10,6 +10,7 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
+from ai_models.cli.headline import network_lines
 from ai_models.cli.options import (
     PLACE,
     build,
@@ -59,7 +60,7 @@ def command(
     from ai_models.pipeline import prepare_manifest
     from ai_models.splitting import split_for_training
     from ai_models.training import train_model
-    from ai_models.training.card import BASELINES
+    from ai_models.training.card import beside
 
     sources.needed(data_dir, manifest)
     training = build(TrainingConfig, values)
@@ -83,10 +84,11 @@ def command(
         f"{photographs_of(judged['images'], judged['groups'], f'{where} image')}: balanced accuracy "
         f"{judged['balanced_accuracy']:.3f}, log loss {judged['nll']:.3f} (`evaluate` gives their intervals)"
     )
-    for family, alone in metrics["alone"].items():
-        if family in BASELINES:
-            figures = f"balanced accuracy {alone['balanced_accuracy']:.3f}, log loss {alone['nll']:.3f}"
-            click.echo(f"beside it, out of fold, {family} alone: {figures}")
+    for family, alone in beside(metrics):
+        figures = f"balanced accuracy {alone['balanced_accuracy']:.3f}, log loss {alone['nll']:.3f}"
+        click.echo(f"beside it, out of fold, {family} alone: {figures}")
+    for line in network_lines(metrics["networks"]):
+        click.echo(line)
     click.echo(f"model     {model}")
     click.echo(f"card      {model / 'MODEL_CARD.md'}")
     click.echo(f"figures   {model / 'metrics.json'}")

@@ -15,6 +15,7 @@ from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import FeatureConfig, TrainingConfig, is_embedding
 from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.crossfit.network_choice import NetworkChoice, choose_networks, narrowed
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
 from ai_models.ensemble.combination import Choice, choose, row_losses, softmax
@@ -52,6 +53,8 @@ class Decision:
         Whether augmented copies are fitted on.
     copies_gain
         Log-loss without minus with copies, paired by object; None where there are no copies.
+    networks
+        Which networks were kept, and why; None where the preset leaves nothing to decide.
     """
 
     choice: Choice
@@ -59,6 +62,7 @@ class Decision:
     detectors: tuple[OutlierDetector, ...]
     use_copies: bool
     copies_gain: PairedDifference | None
+    networks: NetworkChoice | None = None
 
 
 def decide(
@@ -69,7 +73,7 @@ def decide(
     *,
     label: str = "",
 ) -> Decision:
-    """Cross-fit every candidate, weigh them, and keep augmented copies only where they help.
+    """Cross-fit every candidate, weigh them, and keep networks and augmented copies only where they help.
 
     Parameters
     ----------
@@ -80,6 +84,13 @@ def decide(
     label
         Text of the progress bars; empty for none.
     """
+    networks = None
+    if (extractor.config or FeatureConfig()).preset == "auto":
+        networks = choose_networks(
+            extractor, raw, rows, config,
+            max_components=_most_components(raw.blocks, config), label=f"{label}: networks" if label else "",
+        )  # fmt: skip
+        extractor, raw = narrowed(extractor, raw, networks.networks)
     specs = candidate_specs(
         raw.blocks,
         quick=config.quick_mode,
@@ -100,11 +111,11 @@ def decide(
 
     choice, oof = scored(False, label)
     if len(photographs) == len(rows):
-        return Decision(choice, oof.outlier_scores, oof.detectors, False, None)
+        return Decision(choice, oof.outlier_scores, oof.detectors, False, None, networks)
     with_copies, _ = scored(True, f"{label}+copies")
     gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
     kept = gain.mean > gain.se
-    return Decision(with_copies if kept else choice, oof.outlier_scores, oof.detectors, kept, gain)
+    return Decision(with_copies if kept else choice, oof.outlier_scores, oof.detectors, kept, gain, networks)
 
 
 def fit_classifier(
@@ -129,6 +140,8 @@ def fit_classifier(
     metadata
         Kept with the classifier.
     """
+    if decision.networks is not None:
+        extractor, raw = narrowed(extractor, raw, decision.networks.networks)
     photographs = rows.photographs
     fitting = rows.with_copies(photographs) if decision.use_copies else photographs
     with single_threaded_libraries():
@@ -148,7 +161,7 @@ def fit_classifier(
         detector=detector,
         judge=_judge(decision, detector, rows, config),
         classes=rows.classes,
-        metadata=dict(metadata or {}),
+        metadata={**(metadata or {}), "features": used.to_dict()},
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ai_models.core.counts import photographs_of
+from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.conformal import groups_needed
 from ai_models.ensemble.judge import Judge
 
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult
 
-__all__ = ["BASELINES", "model_card"]
+__all__ = ["beside", "model_card"]
 
-BASELINES = ("logistic(cnn)", "lda(cnn)")
-"""The plain classifiers that every vote is told beside."""
+
+def beside(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the plain classifiers that every vote is told beside: on all of its embeddings, with their figures."""
+    view = "+".join(metrics["networks"]["blocks"])
+    return [(f, metrics["alone"][f]) for f in (f"logistic({view})", f"lda({view})") if f in metrics["alone"]]
 
 
 def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
@@ -61,6 +65,7 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "## What it is made of",
         "",
         f"* Features: {', '.join(model.extractor.block_slices)} (digest `{model.extractor.digest()[:16]}`).",
+        *_networks(result),
         *(f"* {v['share']:.1%} of the vote: {v['member']}" for v in votes),
         *_alone(metrics),
         f"* Temperature {metrics['vote']['temperature']:.4g}, fitted last, on out-of-fold logits.",
@@ -77,9 +82,20 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _networks(result: TrainingResult) -> list[str]:
+    """Return the names of the networks, and what decided on them where there was a choice."""
+    config, decided = result.model.extractor.config or FeatureConfig(), result.decision.networks
+    named = {
+        "cnn": f"{config.backbone} at {config.image_size} pixels",
+        "cnn_wide": f"{config.wide_backbone} at {config.wide_image_size} pixels",
+    }
+    lines = [f"* Network: {named[name]}." for name in config.networks]
+    return lines + [f"* Networks, {step}." for step in (decided.steps if decided else ())]
+
+
 def _alone(metrics: dict[str, Any]) -> list[str]:
     """Return how the plain baselines do on the rows on which the vote was decided."""
-    found = [(f, s) for f, s in metrics["alone"].items() if f in BASELINES]
+    found = beside(metrics)
     return [
         f"* Alone, out of fold: {family}, balanced accuracy {s['balanced_accuracy']:.3f}, log-loss {s['nll']:.3f}."
         for family, s in found or list(metrics["alone"].items())[:1]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.records import Manifest, Split
+from ai_models.core.settings import FeatureConfig
 from ai_models.metrics import accuracy, balanced_accuracy, brier, ece, ece_floor, f1_macro, nll, per_class
 
 if TYPE_CHECKING:
@@ -87,8 +88,33 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         "alone": {
             family: {"nll": s.nll, "balanced_accuracy": s.balanced_accuracy} for family, s in choice.standings.items()
         },
+        "networks": _networks(result),
         "copies_kept": None if gain is None else result.decision.use_copies,
         "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
+    }
+
+
+def _networks(result: TrainingResult) -> dict[str, Any]:
+    """Return the blocks of networks in the model, and the comparisons that kept them where there was a choice."""
+    config, decided = result.model.extractor.config or FeatureConfig(), result.decision.networks
+    return {
+        "preset": config.preset if config.networks else None,
+        "blocks": list(config.networks),
+        "compared": [
+            {
+                "preset": step.preset,
+                "instead_of": step.against,
+                "nll_gain": {
+                    "mean": step.gain.mean,
+                    "standard_error": _finite(step.gain.se),
+                    "low": _finite(step.interval[0]),
+                    "high": _finite(step.interval[1]),
+                    "groups": step.gain.groups,
+                },
+                "kept": step.kept,
+            }
+            for step in (decided.steps if decided else ())
+        ],
     }
 
 

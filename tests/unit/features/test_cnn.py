@@ -228,13 +228,24 @@ def test_a_wheel_that_is_not_installed_is_named_with_its_pip_line(monkeypatch: p
         load_backbone("tf_efficientnet_lite2")
 
 
-def test_the_wide_wheel_fits_its_network_tensor_by_tensor(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wide_block(folder: Path) -> WideCnnExtractor:
+    pytest.importorskip("timm")
+    return WideCnnExtractor(config(folder, preset="balanced", wide_image_size=SIZE))
+
+
+def test_both_networks_leave_room_in_a_model_of_50_mb(block: CnnExtractor, wide_block: WideCnnExtractor) -> None:
+    sizes = [len(b.model_bytes()) / 1e6 for b in (block, wide_block)]
+    assert sizes[1] < 25
+    assert sum(sizes) < 40
+
+
+def test_the_wide_wheel_fits_its_network_tensor_by_tensor(wide_block: WideCnnExtractor) -> None:
     timm = pytest.importorskip("timm")
     own = timm.create_model("tf_efficientnet_lite2").state_dict()
     kept = torch.load(installed_weights("tf_efficientnet_lite2"), weights_only=True)
     kinds = [[(key.rsplit(".", 1)[1], value.shape) for key, value in state.items()] for state in (own, kept)]
     assert kinds[0] == kinds[1]
-    block = WideCnnExtractor(config(tmp_path, preset="balanced", wide_image_size=SIZE))
     net = timm.create_model("tf_efficientnet_lite2")
     net.load_state_dict(dict(zip(own, kept.values(), strict=True)))
     images = photographs(2)
@@ -242,10 +253,10 @@ def test_the_wide_wheel_fits_its_network_tensor_by_tensor(tmp_path: Path) -> Non
         expected = net.eval().forward_head(
             net.forward_features(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1), pre_logits=True
         )
-    got = block.extract_many(list(images))
+    got = wide_block.extract_many(list(images))
     assert got.shape == (2, 1280)
     np.testing.assert_allclose(got, expected.numpy(), atol=1e-3)
-    assert block.weights_digest() == backbones._WHEELS["tf_efficientnet_lite2"].sha256
+    assert wide_block.weights_digest() == backbones._WHEELS["tf_efficientnet_lite2"].sha256
 
 
 def tiny() -> Backbone:
