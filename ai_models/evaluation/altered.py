@@ -78,7 +78,7 @@ def judge_changed(
     extractor = copy.copy(model.extractor)  # shares the network, not the settings
     settings = extractor.config or FeatureConfig()
     extractor.config = settings.replace(cache_features=False)
-    side = settings.image_size
+    side = max(settings.image_sizes)
 
     def versions(file: Path) -> list[RGBImage | None]:
         try:
