@@ -19,7 +19,10 @@ from ai_models.core.settings import EvaluationConfig
 @click.option("--output-dir", type=PLACE, help="Folder for the report.  [default: reports/evaluation-NAME]")
 @click.option("--test-data-dir", type=PLACE, help="Folder of new labelled images.  [default: the held-out rows]")
 @click.option("--ood-dir", "ood_dirs", type=PLACE, multiple=True, help="Folder of other things; may be repeated.")
-@settings(EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "leak_meter", "robustness", "seed", "workers")
+@settings(
+    EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "leak_meter", "robustness", "next_photographs", "seed",
+    "workers",
+)  # fmt: skip
 @overwrite
 def command(
     model_dir: Path,
@@ -32,7 +35,7 @@ def command(
     """Judge a model on rows that it has not seen.
 
     Every figure comes with the uncertainty that so few images leave. Writes report.html (self-contained),
-    metrics.json, predictions.csv and suspects.csv (labels that deserve a look).
+    metrics.json, predictions.csv, suspects.csv (labels that deserve a look) and next_photographs.csv.
     """
     import json
 
@@ -53,3 +56,5 @@ def command(
     click.echo(f"figures   {report.parent / 'metrics.json'}")
     click.echo(f"rows      {report.parent / 'predictions.csv'}")
     click.echo(f"suspects  {report.parent / 'suspects.csv'}")
+    if (report.parent / "next_photographs.csv").is_file():
+        click.echo(f"to shoot  {report.parent / 'next_photographs.csv'}")

@@ -32,7 +32,7 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
         f"AUROC on {name}  {_interval(found['auroc'])} ({photographs_of(found['images'], found['groups'], 'image')})"
         for name, found in figures["ood"].items()
     ]
-    return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"])]
+    return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"]), *_next(figures)]
 
 
 def network_lines(found: Mapping[str, Any]) -> list[str]:
@@ -68,6 +68,14 @@ def _suspects(found: Mapping[str, Any]) -> list[str]:
     if outlier is not None:
         text += f"; outliers in their class: {outlier['groups']} objects ({outlier['images']} images)"
     return [text]
+
+
+def _next(figures: Mapping[str, Any]) -> list[str]:
+    if "next_photographs" not in figures:
+        return []
+    from ai_models.evaluation.next_photographs_text import first_line
+
+    return [f"photograph next    {first_line(figures['next_photographs'])}"]
 
 
 def _interval(value: Mapping[str, float | None] | None) -> str:

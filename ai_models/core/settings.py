@@ -261,5 +261,6 @@ class EvaluationConfig(Config):
     robustness: bool = setting(
         False, "score the photographs again under six corruptions at five strengths (31 times the features)"
     )
+    next_photographs: bool = setting(True, "say what to photograph next (some seconds of fits; not in quick mode)")
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)

@@ -24,6 +24,7 @@ from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
 from ai_models.evaluation.leak_meter import leak_figures
+from ai_models.evaluation.next_photographs import NextPhotographs, advise
 from ai_models.evaluation.robustness import robustness_figures
 from ai_models.evaluation.rows import (
     choose_rows,
@@ -58,6 +59,8 @@ class Evaluation:
         The images of each ``--ood-dir``.
     suspects
         Photographs whose label deserves a look.
+    next_photographs
+        What to photograph next; None where it was not asked for.
     metrics
         Content of ``metrics.json``: deterministic, no timings.
     timings
@@ -67,6 +70,7 @@ class Evaluation:
     scored: Scored
     foreign: tuple[Foreign, ...]
     suspects: Suspects
+    next_photographs: NextPhotographs | None
     metrics: dict[str, Any]
     timings: dict[str, Any]
 
@@ -116,11 +120,15 @@ class PerformanceAnalyzer:
         foreign = tuple(score_foreign(model, name, found) for name, (_, found) in zip(names, foreign_rows, strict=True))
         reference = score_out_of_fold(out_of_fold_rows(folder), *read_out_of_fold(folder, model.classes))
         metrics = self._metrics(folder, model, scored, foreign, reference)
-        suspects = find_suspects(judged_rows(reference, scored), model, self.config)
+        judged = judged_rows(reference, scored)
+        suspects = find_suspects(judged, model, self.config)
         metrics["suspects"] = suspects.figures()
+        shots = None if self.config.quick or not self.config.next_photographs else advise(judged, model, self.config)
+        if shots is not None:
+            metrics["next_photographs"] = shots.figures()
         files = [file for file in scored.manifest.files if file.is_file()]
         speed = timings(model, files, most=5 if self.config.quick else 30) if files else {}
-        return Evaluation(scored, foreign, suspects, metrics, speed)
+        return Evaluation(scored, foreign, suspects, shots, metrics, speed)
 
     def evaluate(
         self,
@@ -141,6 +149,8 @@ class PerformanceAnalyzer:
         write_bytes(output / "timings.json", _pretty(found.timings))
         write_bytes(output / "predictions.csv", _predictions_csv(found.scored))
         write_bytes(output / "suspects.csv", found.suspects.to_csv())
+        if found.next_photographs:
+            write_bytes(output / "next_photographs.csv", found.next_photographs.to_csv())
         if found.foreign:
             write_bytes(output / "ood_predictions.csv", _foreign_csv(found.foreign))
         return write_report(found, output / "report.html", self.config)

@@ -18,6 +18,7 @@ from ai_models.evaluation.importance_section import add_importance_section
 from ai_models.evaluation.leak_section import add_leak_section
 from ai_models.evaluation.left_out_section import add_left_out_section
 from ai_models.evaluation.model_section import add_model_section
+from ai_models.evaluation.next_photographs_section import add_next_photographs_section
 from ai_models.evaluation.robustness_section import add_robustness_section
 from ai_models.evaluation.speed_section import add_speed_section
 from ai_models.evaluation.summary_section import add_summary_section
@@ -64,6 +65,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
         add_gallery_sections(page, found, config.gallery_size)
     pictures = 0 if config.quick else config.gallery_size
     add_suspects_section(page, found.suspects, found.metrics["suspects"], pictures)
+    add_next_photographs_section(page, found.next_photographs, found.metrics.get("next_photographs"), pictures)
     add_speed_section(page, found.timings)
     add_left_out_section(page, found.metrics)
     add_model_section(page, found.metrics)
