@@ -10,12 +10,13 @@ The data's way, one stage after the other; `pipeline` is the whole of it on one 
       4 features       -> float32 (n, d), cached on disk             feature_extractors.py     amulet-ai extract
       5 training       -> model directory                            hybrid_trainer.py         amulet-ai train
       6 evaluation     -> figures with their uncertainty, report     evaluation_suite.py       amulet-ai evaluate
+                     -> why a prediction is what it is                                         amulet-ai explain
       7 serving        -> answers over HTTP, files for a server      production_deployment.py  amulet-ai serve, deploy
 
 Below the stages, from the top down: `reporting` (charts and pages), `artifacts` (what a model directory holds),
-`crossfit` (grouped out-of-fold fitting), `classifier` (the thing that is saved), `duplicates` (which images show one
-object), `features` and `ensemble`, then `execution`, `transforms`, `preprocessing`, `quality`, `folds`, `metrics`,
-and `core`. ``setup.cfg`` says who may import whom.
+`crossfit` (grouped out-of-fold fitting), `explaining` (why a model says what it says), `classifier` (the thing that is
+saved), `duplicates` (which images show one object), `features` and `ensemble`, then `execution`, `transforms`,
+`preprocessing`, `quality`, `folds`, `metrics`, and `core`. ``setup.cfg`` says who may import whom.
 
 >>> import ai_models
 >>> model = ai_models.load_model("saved_models/mine")  # doctest: +SKIP

@@ -12,6 +12,8 @@ from PIL import Image
 
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingConfig
+from ai_models.features import cnn
+from ai_models.features.backbones import Backbone
 from ai_models.inspection import scan
 from ai_models.splitting import split_for_training
 from ai_models.training import train_model
@@ -60,6 +62,33 @@ def tiny_model(
     config = TrainingConfig(quick_mode=True, workers=1)
     folder = tmp_path_factory.mktemp("models") / "textures"
     return train_model(split_textures, folder, training=config, features=classical_features)
+
+
+@pytest.fixture(scope="session")
+def tiny_network_model(split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a real model of the textures that goes by a small random network and HOG; do not change it."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 24, 5, stride=2, padding=2), torch.nn.ReLU(),
+            torch.nn.Conv2d(24, 32, 3, stride=4, padding=1), torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        )  # fmt: skip
+    backbone = Backbone("tiny", network.eval().requires_grad_(False), (0.5,) * 3, (0.5,) * 3, "0" * 64)
+    features = FeatureConfig(
+        backbone="tiny", use_lbp_features=False, use_sift_features=False, use_colour_features=False, image_size=64,
+        device="cpu", cache_features=False,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("models") / "network"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cnn, "load_backbone", lambda *args, **kwargs: backbone)
+        patch.setattr(cnn, "_EXPORTED", {})
+        patch.setattr(cnn, "_LOADED", {})
+        return train_model(
+            split_textures, folder, training=TrainingConfig(quick_mode=True, workers=1), features=features
+        )
 
 
 def _texture(label: str, rng: np.random.Generator) -> np.ndarray:

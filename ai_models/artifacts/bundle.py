@@ -8,6 +8,9 @@ Format 1
     Its vote, its matrix scaling and its classes as a scikit-learn `LabelEncoder`.
 ``training_config.json``, ``metrics.json``, ``manifest.csv``, ``oof_predictions.csv``, ``MODEL_CARD.md``
     What it was made of and what it reached.
+``training_features.npy``
+    float16, a row a training photograph in the order of ``oof_predictions.csv``: its scaled features, which
+    explanations are held against. No pictures.
 ``bundle.json``
     Written last: format number, size and SHA-256 of every file, versions, classes, digests.
 
@@ -36,7 +39,7 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import BundleError
 from ai_models.core.paths import write_bytes
 
-__all__ = ["FORMAT", "load_model", "read_bundle", "save_bundle", "verify_bundle"]
+__all__ = ["FORMAT", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
 
 FORMAT = 1
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "onnxruntime", "pillow", "opencv-contrib-python-headless")
@@ -144,6 +147,22 @@ def verify_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
         _checked_bytes(Path(directory), name, bundle)
     _check_versions(bundle, directory)
     return bundle
+
+
+def read_file(directory: str | os.PathLike[str], name: str) -> bytes:
+    """Return the content of a listed file, which is what training wrote.
+
+    Raises
+    ------
+    BundleError
+        When the model directory does not list it, or it is missing or altered.
+    """
+    bundle = read_bundle(directory)
+    if name not in bundle["files"]:
+        raise BundleError(
+            f"'{directory}' was written by a version of amulet-ai that kept no {name}: train again to have it"
+        )
+    return _checked_bytes(Path(directory), name, bundle)
 
 
 def load_model(directory: str | os.PathLike[str]) -> HybridClassifier:

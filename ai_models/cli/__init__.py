@@ -17,7 +17,7 @@ from ai_models.cli.command import GROUP_SETTINGS, VERBOSE, Group, version
 __all__ = ["main", "script"]
 
 COMMANDS = (
-    "download", "inspect", "split", "augment", "extract", "train", "evaluate", "compare", "predict", "run",
+    "download", "inspect", "split", "augment", "extract", "train", "evaluate", "compare", "predict", "explain", "run",
     "cache", "serve", "deploy",
 )  # fmt: skip
 """In the order of the pipeline; the command NAME is `command` in the module ``NAME_command``."""

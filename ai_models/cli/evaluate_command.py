@@ -20,8 +20,8 @@ from ai_models.core.settings import EvaluationConfig
 @click.option("--test-data-dir", type=PLACE, help="Folder of new labelled images.  [default: the held-out rows]")
 @click.option("--ood-dir", "ood_dirs", type=PLACE, multiple=True, help="Folder of other things; may be repeated.")
 @settings(
-    EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "leak_meter", "robustness", "next_photographs",
-    "seed", "workers",
+    EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "explained_errors", "leak_meter", "robustness",
+    "next_photographs", "seed", "workers",
 )  # fmt: skip
 @overwrite
 def command(

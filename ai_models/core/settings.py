@@ -15,6 +15,7 @@ __all__ = [
     "AugmentationConfig",
     "DownloadConfig",
     "EvaluationConfig",
+    "ExplainConfig",
     "FeatureConfig",
     "InspectionConfig",
     "PreprocessConfig",
@@ -257,10 +258,23 @@ class EvaluationConfig(Config):
     bootstrap_draws: int = setting(2000, "draws of the grouped bootstrap", ge=100, le=100_000)
     ece_bins: int = setting(15, "bins of the expected calibration error", ge=2, le=100)
     gallery_size: int = setting(24, "errors shown with pictures", ge=0, le=500)
+    explained_errors: int = setting(8, "of them, errors explained by nearest photographs and heat map", ge=0, le=500)
     leak_meter: bool = setting(False, "measure what a split that leaks would have promised for the model's photographs")
     robustness: bool = setting(
         False, "score the photographs again under six corruptions at five strengths (31 times the features)"
     )
     next_photographs: bool = setting(True, "say what to photograph next (some seconds of fits; not in quick mode)")
+    seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
+    workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
+
+
+@dataclass(frozen=True)
+class ExplainConfig(Config):
+    """How a prediction is explained."""
+
+    neighbours: int = setting(5, "nearest training photographs, one an object", ge=1, le=50)
+    score: bool = setting(True, "test each heat map by taking away and putting back what it points at")
+    steps: int = setting(10, "in how many parts pixels go and come in that test", ge=2, le=100)
+    random_maps: int = setting(5, "random maps that a heat map is held against", ge=1, le=100)
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)

@@ -20,6 +20,7 @@ from ai_models.core.records import ImageRecord, Manifest
 from ai_models.core.settings import EvaluationConfig, FeatureConfig
 from ai_models.evaluation.claims import claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
+from ai_models.evaluation.explained_errors import ExplainedError, explain_errors, explained_figures
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
@@ -65,6 +66,8 @@ class Evaluation:
         Content of ``metrics.json``: deterministic, no timings.
     timings
         Content of ``timings.json``.
+    explained
+        The surest errors and what is told of them.
     """
 
     scored: Scored
@@ -73,6 +76,7 @@ class Evaluation:
     next_photographs: NextPhotographs | None
     metrics: dict[str, Any]
     timings: dict[str, Any]
+    explained: tuple[ExplainedError, ...] = ()
 
 
 class PerformanceAnalyzer:
@@ -128,7 +132,10 @@ class PerformanceAnalyzer:
             metrics["next_photographs"] = shots.figures()
         files = [file for file in scored.manifest.files if file.is_file()]
         speed = timings(model, files, most=5 if self.config.quick else 30) if files else {}
-        return Evaluation(scored, foreign, suspects, shots, metrics, speed)
+        explained = explain_errors(folder, model, scored, self.config)
+        if explained:
+            metrics["explained_errors"] = explained_figures(explained, scored)
+        return Evaluation(scored, foreign, suspects, shots, metrics, speed, explained)
 
     def evaluate(
         self,

@@ -10,8 +10,8 @@ import numpy as np
 from ai_models.core.errors import ImageError
 from ai_models.core.images import read_image
 from ai_models.core.predictions import OodVerdict, Prediction
+from ai_models.evaluation.explained_errors import surest_errors
 from ai_models.evaluation.scoring import Foreign, Scored
-from ai_models.metrics import nll_losses
 from ai_models.reporting.page import GalleryItem
 from ai_models.reporting.thumbnails import thumbnail
 
@@ -22,9 +22,7 @@ _SIDE = 176  # twice the shown size, for dense screens
 
 def errors(scored: Scored, most: int) -> list[GalleryItem]:
     """Return the wrong predictions, the surest of them first (least probability on the true class)."""
-    wrong = scored.predictions.probabilities.argmax(axis=1) != scored.y
-    order = np.argsort(-nll_losses(scored.y, scored.predictions.probabilities), kind="stable")
-    return [_item(scored, i) for i in order[wrong[order]][:most].tolist()]
+    return [_item(scored, i) for i in surest_errors(scored, most)]
 
 
 def doubted(scored: Scored, verdict: OodVerdict, most: int) -> list[GalleryItem]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ai_models.core.counts import photographs_of
 from ai_models.core.predictions import OodVerdict
 from ai_models.evaluation import gallery
+from ai_models.evaluation.explained_errors_section import add_explained_errors
 from ai_models.reporting.page import Page
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def add_gallery_sections(page: Page, found: Evaluation, most: int) -> None:
         if wrong
         else "",
     )
+    add_explained_errors(page, found)
     half = max(1, most // 2)
     parts: list[str] = []
     for verdict, title in (

@@ -153,6 +153,11 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
     # -- columns ---------------------------------------------------------------------------------------------
 
     @property
+    def blocks(self) -> tuple[BaseFeatureExtractor, ...]:
+        """The blocks that are switched on, in the order of their columns."""
+        return tuple(self._blocks())
+
+    @property
     def block_slices(self) -> dict[str, slice]:
         """Columns of each block."""
         widths: dict[str, int] = self.__dict__.get("widths_", {})  # known without loading a network

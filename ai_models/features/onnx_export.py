@@ -22,7 +22,7 @@ from ai_models.features.base import FloatArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["EXPORT_VERSION", "embedding_size", "export_onnx", "run_onnx", "with_normalisation"]
+__all__ = ["EXPORT_VERSION", "embedding_size", "export_onnx", "onnx_session", "run_onnx", "with_normalisation"]
 
 EXPORT_VERSION = 1
 """Raise it when the exported graph changes."""
@@ -161,7 +161,7 @@ def _with_explicit_padding(module: Any, image: Any) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _session(model: bytes) -> Any:
+def onnx_session(model: bytes) -> Any:
     """Return a session of one thread: parallelism is over images, so results do not depend on the number of cores."""
     ort = require("onnxruntime", extra="train", purpose="the CNN block")
     options = ort.SessionOptions()
@@ -173,7 +173,7 @@ def _session(model: bytes) -> Any:
 
 def embedding_size(model: bytes) -> int:
     """Return d of an exported backbone."""
-    return int(_session(model).get_outputs()[0].shape[1])
+    return int(onnx_session(model).get_outputs()[0].shape[1])
 
 
 def run_onnx(model: bytes, images: NDArray[np.uint8]) -> FloatArray:
@@ -191,7 +191,7 @@ def run_onnx(model: bytes, images: NDArray[np.uint8]) -> FloatArray:
     numpy.ndarray
         float32 (n, d).
     """
-    return np.asarray(_session(model).run(None, {"image": images})[0], dtype=np.float32)
+    return np.asarray(onnx_session(model).run(None, {"image": images})[0], dtype=np.float32)
 
 
 def _least_cosine(a: FloatArray, b: FloatArray) -> float:

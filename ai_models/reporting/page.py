@@ -24,7 +24,7 @@ from ai_models._version import __version__
 from ai_models.core.paths import write_text
 from ai_models.reporting.svg import display_text
 
-__all__ = ["Cell", "GalleryItem", "Page"]
+__all__ = ["Cell", "GalleryItem", "Page", "Tone"]
 
 Tone = Literal["", "good", "bad", "open"]
 _NUMBER = re.compile(r"[-−+<>≤≥~±]?\s*[\d,.]+\s*(%|ms|s|px|MB|KB|GB)?(\s*[\[(±–-].*)?|–|")
@@ -58,8 +58,8 @@ class GalleryItem:
     lines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.image and not _DATA_URI.fullmatch(self.image):
-            raise ValueError(f"expected an image's data URI, got {self.image[:40]!r}: make it with thumbnail()")
+        if self.image:
+            _data_uri(self.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class Page:
         title
             Its heading.
         parts
-            What `table`, `figure`, `pair`, `gallery`, `tiles`, `heading` return, or plain text, which becomes a
-            paragraph. Empty ones are left out.
+            What `table`, `figure`, `picture`, `pair`, `gallery`, `tiles`, `heading` return, or plain text, which
+            becomes a paragraph. Empty ones are left out.
         note
             A quiet sentence below the heading: what is shown and how to read it.
         """
@@ -142,6 +142,19 @@ class Page:
     def figure(svg: Markup, caption: str = "") -> Markup:
         """Return a chart with its caption."""
         return _part("figure", _markup(svg), display_text(caption))
+
+    @staticmethod
+    def picture(image: str, alternative: str, caption: str = "") -> Markup:
+        """Return a large picture with its caption.
+
+        Parameters
+        ----------
+        image
+            Data URI as `thumbnail` gives it.
+        alternative
+            What a screen reader says of it.
+        """
+        return _part("picture", _data_uri(image), display_text(alternative), display_text(caption))
 
     @staticmethod
     def pair(*figures: Markup) -> Markup:
@@ -218,6 +231,12 @@ def _part(macro: str, *values: Any) -> Markup:
 def _markup(value: Markup) -> Markup:
     if not isinstance(value, Markup):
         raise TypeError(f"expected what a chart or a part of the page returns, got {type(value).__name__}")
+    return value
+
+
+def _data_uri(value: str) -> str:
+    if not _DATA_URI.fullmatch(value):
+        raise ValueError(f"expected an image's data URI, got {value[:40]!r}: make it with thumbnail()")
     return value
 
 

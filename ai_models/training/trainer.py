@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_models.artifacts import save_bundle
 from ai_models.classifier import HybridClassifier
@@ -53,6 +55,8 @@ class TrainingResult:
         Side -> predictions of its photographs.
     nested
         Whether `out_of_fold` comes from whole pipelines (then it may be published) or from the inner folds.
+    scaled
+        What the model's scaler makes of the training photographs, in the order of `out_of_fold`.
     """
 
     model: HybridClassifier
@@ -61,6 +65,7 @@ class TrainingResult:
     out_of_fold: Predictions
     held_out: dict[Split, Predictions]
     nested: bool
+    scaled: NDArray[np.float64]
 
 
 class HybridTrainer:
@@ -124,7 +129,8 @@ class HybridTrainer:
             out_of_fold = nested_predictions(extractor, fitting_raw, rows, config, label="fold")
         else:
             out_of_fold = model.judge.judge(model.classes, decision.choice.probabilities, decision.outlier_scores)
-        return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested)
+        scaled = model.scaler.transform(model.extractor.encode(fitting_raw.take(rows.photographs)))
+        return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested, scaled)
 
     def _with_folds(self, manifest: Manifest) -> Manifest:
         training = manifest.on(Split.TRAIN).originals()
@@ -187,6 +193,7 @@ def train_model(
             "training_config.json": _pretty(settings),
             "metrics.json": _pretty(metrics),
             "manifest.csv": result.manifest.to_csv(),
+            "training_features.npy": _array_bytes(result.scaled.astype(np.float16)),
             "oof_predictions.csv": result.out_of_fold.to_csv([r.path for r in training_rows], own),
             "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
         },
@@ -256,6 +263,12 @@ def _score_held_out(model: HybridClassifier, manifest: Manifest, raw: RawFeature
         if len(rows):
             out[side] = model.judge_features(model.extractor.encode(raw.take(rows)))
     return out
+
+
+def _array_bytes(values: NDArray[np.float16]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    return stream.getvalue()
 
 
 def _pretty(value: object) -> bytes:

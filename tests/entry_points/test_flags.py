@@ -29,6 +29,7 @@ STAGES = {
     ],
     "evaluate": ["ai_models.evaluation.evaluate_model"],
     "compare": ["ai_models.evaluation.comparison.compare_models"],
+    "explain": ["ai_models.evaluation.explanations.explain_images"],
     "run": ["ai_models.pipeline.run"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
@@ -44,6 +45,7 @@ PLACES = {
     "split": ("--data-dir", "d", "--output", "o.csv"),
     "evaluate": ("--model-dir", "m", "--output-dir", "o"),
     "compare": ("a", "b", "--output-dir", "o"),
+    "explain": ("--model-dir", "m", "--output-dir", "o", __file__),
 }
 
 

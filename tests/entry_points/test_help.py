@@ -28,6 +28,7 @@ PROMISED = {
     "evaluate": "--model-dir --output-dir --test-data-dir --quick --ood-dir --seed --overwrite",
     "compare": "--output-dir --bootstrap-draws --seed --workers --overwrite",
     "predict": "--model-dir --data-dir --output",
+    "explain": "--model-dir --output-dir --neighbours --score --no-score --steps --random-maps --seed --overwrite",
     "run": "--data-dir --output-dir --quick-mode --cv-folds --test-size --groups --seed --target-samples "
     "--augmentation-factor --ood-dir --workers --device --preprocess",
     "cache": "--verbose",

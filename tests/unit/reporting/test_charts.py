@@ -12,7 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from ai_models.metrics import Interval, reliability, wilson
-from ai_models.reporting import charts, classifier_charts
+from ai_models.reporting import charts, classifier_charts, explanation_charts
 from ai_models.reporting.svg import display_text, short
 
 NAMES = ["พระสมเด็จ", "a & <b>", "_under $x$", "bad\udcffbyte\x01", "long " * 20]
@@ -36,12 +36,14 @@ def draw(name):
         "interval bars": lambda: charts.interval_bars(NAMES, SHARES, x_label="increase"),
         "confusion": lambda: classifier_charts.confusion_matrix_chart(np.diag([3, 0, 2, 1, 9]), NAMES),
         "reliability": lambda: classifier_charts.reliability_diagram(reliability(y, p, 10)),
+        "signed": lambda: explanation_charts.signed_bars(dict(zip(NAMES, [2.0, -1, 0, 0.5, -0.1], strict=True))),
+        "removal": lambda: explanation_charts.removal_curves([0, 1], [[0, 0.5], [0.2, 1]], [0, 0], x_label="share"),
         "roc": lambda: classifier_charts.roc_curves([0, 1, 2.0], {n: [1.5, 3] for n in NAMES}, alpha=0.05),
     }[name]()  # fmt: skip
 
 
 KINDS = ["bar", "histogram", "log histogram", "scatter", "line", "interval", "interval bars", "confusion",
-         "reliability", "roc"]  # fmt: skip
+         "reliability", "roc", "signed", "removal"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,7 +63,7 @@ def test_sound_and_repeatable(kind):
     assert draw(kind) == svg
 
 
-@pytest.mark.parametrize("kind", ["bar", "interval", "interval bars", "confusion"])
+@pytest.mark.parametrize("kind", ["bar", "interval", "interval bars", "confusion", "signed"])
 def test_names_are_text(kind):
     texts = {e.text for e in ElementTree.fromstring(str(draw(kind))).iter() if e.tag.endswith("text")}
     assert any(text and text.startswith("พระสมเด็จ") for text in texts)
@@ -109,6 +111,18 @@ def test_bars_are_as_long_as_their_values():
             x = [float(v) for v in re.findall(r"[ML] (-?[\d.]+) ", element.get("d", ""))]
             widths.append(max(x) - min(x))
     assert np.array(widths) / widths[0] == pytest.approx([1, 2, 4], rel=1e-4)
+
+
+def test_signed_bars_go_to_both_sides():
+    root = ElementTree.fromstring(str(explanation_charts.signed_bars({"for": 2.0, "against": -1.0})))
+    spans = {}
+    for element in root.iter():
+        for series in ("series-1", "series-2"):
+            if series in element.get("style", "") and element.tag.endswith("path"):
+                x = [float(v) for v in re.findall(r"[ML] (-?[\d.]+) ", element.get("d", ""))]
+                spans[series] = (min(x), max(x))
+    assert spans["series-1"][0] == pytest.approx(spans["series-2"][1])
+    assert np.ptp(spans["series-1"]) == pytest.approx(2 * np.ptp(spans["series-2"]), rel=1e-4)
 
 
 def test_long_names_lose_their_middle_and_no_mark_is_torn_off():

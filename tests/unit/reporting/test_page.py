@@ -56,6 +56,7 @@ def page():
         page.pair(page.figure(bar_chart([EVIL], {"n": [1]}), EVIL)),
         page.heading(EVIL),
         page.gallery([GalleryItem(PICTURE, EVIL, (EVIL,)), GalleryItem("", EVIL)]),
+        page.picture(PICTURE, EVIL, EVIL),
         "",
         note=EVIL,
     )
