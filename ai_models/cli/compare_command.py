@@ -28,12 +28,12 @@ def command(a: Path, b: Path, output_dir: Path | None, overwrite: bool, **values
     """
     import json
 
-    from ai_models.evaluation.comparison import compare_models
+    from ai_models.evaluation.comparison import FIGURES, compare_models
 
     place = output_dir or free_place(REPORTS, f"comparison-{stem(a)}-{stem(b)}")
     report = compare_models(a, b, place, build(EvaluationConfig, values), overwrite=overwrite)
     found = json.loads((report.parent / "comparison.json").read_text(encoding="utf-8"))
-    for text in found["answers"].values():
-        click.echo(text)
+    for name in FIGURES:
+        click.echo(found["answers"][name])
     click.echo(f"report    {report}")
     click.echo(f"figures   {report.parent / 'comparison.json'}")

@@ -19,6 +19,11 @@ from ai_models.core.settings import EvaluationConfig
 @click.option("--output-dir", type=PLACE, help="Folder for the report.  [default: reports/evaluation-NAME]")
 @click.option("--test-data-dir", type=PLACE, help="Folder of new labelled images.  [default: the held-out rows]")
 @click.option("--ood-dir", "ood_dirs", type=PLACE, multiple=True, help="Folder of other things; may be repeated.")
+@click.option(
+    "--claim", "claims", multiple=True, metavar="CLAIM",
+    help="What you want to claim, such as 'balanced_accuracy > 0.9', 'f1 > 0.85 in every class', 'recall > 80% in "
+    "class NAME' or 'auroc > 0.9 on FOLDER'; may be repeated.",
+)  # fmt: skip
 @settings(
     EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "explained_errors", "leak_meter", "robustness",
     "next_photographs", "seed", "workers",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ai_models.core.counts import photographs_of
 
 __all__ = ["headline", "network_lines"]
+
+_STANDINGS = ("supported", "not supported", "n too small to say")
 
 
 def headline(figures: Mapping[str, Any]) -> list[str]:
@@ -23,16 +26,23 @@ def headline(figures: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{photographs_of(scored['images'], scored['groups'], 'image')}: {figures['source']['text']} "
         f"(in brackets the {percent} interval that so few leave)",
-        f"balanced accuracy  {_interval(scored['balanced_accuracy'])}",
         f"log loss           {_interval(scored['nll'])}",
+        f"Brier score        {_interval(scored['brier'])}",
+        f"balanced accuracy  {_interval(scored['balanced_accuracy'])}",
         f"calibration error  {_interval(scored['ece'])}, a perfectly calibrated model "
-        f"would show {scored['ece_floor']['mean']:.3f} here",
+        f"would show {scored['ece_floor']['mean']:.3f} here; debiased {_interval(scored['rms_calibration_error'])}",
     ]
     lines += [
         f"AUROC on {name}  {_interval(found['auroc'])} ({photographs_of(found['images'], found['groups'], 'image')})"
         for name, found in figures["ood"].items()
     ]
-    return [*lines, *_leaks(figures.get("leak_meter")), *_suspects(figures["suspects"]), *_next(figures)]
+    return [
+        *lines,
+        *_leaks(figures.get("leak_meter")),
+        *_suspects(figures["suspects"]),
+        *_next(figures),
+        *_claims(figures["claims"]),
+    ]
 
 
 def network_lines(found: Mapping[str, Any]) -> list[str]:
@@ -78,9 +88,17 @@ def _next(figures: Mapping[str, Any]) -> list[str]:
     return [f"photograph next    {first_line(figures['next_photographs'])}"]
 
 
+def _claims(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    asked = [c for c in found if c["asked"]]
+    lines = [f"claim              {c['statement']}: {c['standing']} ({c['evidence']})" for c in asked]
+    counts = Counter(c["standing"] for c in found if not c["asked"])
+    told = ", ".join(f"{counts[standing]} {standing}" for standing in _STANDINGS if counts[standing])
+    return [*lines, f"what is promised   {told}: see the report"]
+
+
 def _interval(value: Mapping[str, float | None] | None) -> str:
     if value is None or value["estimate"] is None:
         return "not defined here"
     if value["low"] is None or value["high"] is None:
-        return f"{value['estimate']:.3f}"
+        return f"{value['estimate']:.3f} [no interval]"
     return f"{value['estimate']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"

@@ -24,6 +24,8 @@ from ai_models.cli.places import MODELS, free_place, outside
 from ai_models.core.counts import photographs_of
 from ai_models.core.settings import PreprocessConfig, TrainingConfig
 
+_TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanced accuracy"}
+
 
 @declare("train", example="amulet-ai train --data-dir photographs --output-dir saved_models/mine --cv-folds 5")
 @sources.rows()
@@ -80,10 +82,8 @@ def command(
     judged, where = (
         (metrics["held_out"], "held-out") if "held_out" in metrics else (metrics["out_of_fold"], "out-of-fold")
     )
-    click.echo(
-        f"{photographs_of(judged['images'], judged['groups'], f'{where} image')}: balanced accuracy "
-        f"{judged['balanced_accuracy']:.3f}, log loss {judged['nll']:.3f} (`evaluate` gives their intervals)"
-    )
+    told = ", ".join(f"{label} {_with_ends(judged, name)}" for name, label in _TOLD.items())
+    click.echo(f"{photographs_of(judged['images'], judged['groups'], f'{where} image')}: {told}")
     for family, alone in beside(metrics):
         figures = f"balanced accuracy {alone['balanced_accuracy']:.3f}, log loss {alone['nll']:.3f}"
         click.echo(f"beside it, out of fold, {family} alone: {figures}")
@@ -93,3 +93,8 @@ def command(
     click.echo(f"card      {model / 'MODEL_CARD.md'}")
     click.echo(f"figures   {model / 'metrics.json'}")
     click.echo(f"next      amulet-ai evaluate --model-dir {model}")
+
+
+def _with_ends(judged: dict[str, Any], name: str) -> str:
+    low, high = judged["intervals"][name]
+    return f"{judged[name]:.3f} [no interval]" if low is None else f"{judged[name]:.3f} [{low:.3f}, {high:.3f}]"

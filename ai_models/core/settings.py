@@ -8,6 +8,7 @@ from typing import Self
 
 from ai_models._version import __version__
 from ai_models.core.config import Config, setting
+from ai_models.core.statements import parse_statement
 
 __all__ = [
     "AUGMENTATION_PRESETS",
@@ -264,8 +265,18 @@ class EvaluationConfig(Config):
         False, "score the photographs again under six corruptions at five strengths (31 times the features)"
     )
     next_photographs: bool = setting(True, "say what to photograph next (some seconds of fits; not in quick mode)")
+    claims: tuple[str, ...] = setting((), "what you want to claim, such as 'f1 > 0.85 in every class'")
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        for text in self.claims:
+            try:
+                parse_statement(text)
+            except ValueError as error:
+                found.append(str(error))
+        return found
 
 
 @dataclass(frozen=True)

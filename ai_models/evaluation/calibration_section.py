@@ -22,21 +22,28 @@ def add_calibration_section(page: Page, found: Evaluation) -> None:
     """Add the calibration error beside its floor, and the reliability diagram."""
     scored = found.metrics["scored"]
     p, y = found.scored.predictions.probabilities, found.scored.y
-    floor, parts = scored["ece_floor"], scored["brier_top_label"]
+    floor, parts = scored["ece_floor"], scored["brier_parts"]
     right = p.argmax(axis=1) == y
-    tiles = [
-        interval_tile("Expected calibration error", interval(scored["ece"])),
+    proper = [
+        interval_tile("Log loss (NLL), nats", interval(scored["nll"])),
+        interval_tile("Brier score, 0 to 2", interval(scored["brier"])),
+        interval_tile("= unreliability (0 is best)", interval(parts["reliability"])),
+        interval_tile("− resolution (more is better)", interval(parts["resolution"])),
+        interval_tile("+ uncertainty of the question", interval(parts["uncertainty"])),
+    ]
+    errors = [
+        interval_tile("Calibration error, debiased (RMS)", interval(scored["rms_calibration_error"])),
+        interval_tile("Calibration error, plain (ECE)", interval(scored["ece"])),
         (
             "A calibrated model would show",
             f"{floor['mean']:.3f}",
-            f"below {floor['q95']:.3f} in 95% of samples of this size",
+            f"of plain ECE; below {floor['q95']:.3f} in 95% of samples of this size",
         ),
-        ("Brier: miscalibration", f"{parts['reliability']:.3f}", "part of the top-label score, lower is better"),
-        ("Brier: resolution", f"{parts['resolution']:.3f}", f"out of an uncertainty of {parts['uncertainty']:.3f}"),
     ]
     page.section(
         "Can the confidence be believed?",
-        page.tiles(tiles),
+        page.tiles(proper),
+        page.tiles(errors),
         page.pair(
             page.figure(
                 reliability_diagram(reliability(y, p, floor["bins"])),
@@ -50,5 +57,8 @@ def add_calibration_section(page: Page, found: Evaluation) -> None:
                 "Confidence of right and of wrong predictions.",
             ),
         ),
-        note="The calibration error of few images is above zero even for a perfect model; read it beside its floor.",
+        note="Log loss and Brier score see every probability. The Brier score's parts add up; what a calibrated model "
+        f"would show of unreliability at this size ({parts['floor']['mean']:.3f}) is taken off the first two. The "
+        "plain calibration error of few images is above zero even for a perfect model: read it beside what such a "
+        "model would show, or take the debiased one.",
     )  # fmt: skip

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ai_models.evaluation.figures import interval
+from ai_models.core.errors import DataError
+from ai_models.core.statements import CLASS_FIGURES, FOLDER_FIGURES, Statement, parse_statement
+from ai_models.evaluation.figures import LEVEL, interval
 from ai_models.metrics import Interval
 
-__all__ = ["Claim", "Standing", "claims", "settle"]
+__all__ = ["Claim", "Standing", "check_names", "claims", "settle", "together"]
 
 Standing = Literal["supported", "not supported", "n too small to say"]
 
 BALANCED_ACCURACY, F1, ECE, AUROC, MODEL_MB = 0.87, 0.85, 0.05, 0.85, 50.0
+_PLACES = {"brier_reliability": "reliability", "brier_resolution": "resolution"}
+_VERDICTS = {"called_unsure": "unsure", "called_in_domain": "in_domain"}
+_ON_FOLDER = {"taken_for_known": "called_in_domain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,14 @@ class Claim:
         else ``n too small to say``.
     evidence
         The figure and its interval, in words.
+    asked
+        Whether the user asked; else it is what the product promises.
     """
 
     statement: str
     standing: Standing
     evidence: str
+    asked: bool = False
 
 
 def settle(value: Interval, threshold: float, *, above: bool) -> Standing:
@@ -46,92 +55,147 @@ def settle(value: Interval, threshold: float, *, above: bool) -> Standing:
     return "not supported" if high < bar else "n too small to say"
 
 
-def claims(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the standing of each promised figure, from the content of ``metrics.json`` so far.
+def claims(metrics: Mapping[str, Any], asked: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the standing of what the user wants to claim and of each promised figure.
 
-    A claim on every class needs no correction for their number: it is supported only where each class's own interval
-    supports it (an intersection-union test).
+    Parameters
+    ----------
+    metrics
+        The content of ``metrics.json`` so far.
+    asked
+        The user's claims, as `ai_models.core.statements.parse_statement` reads them.
     """
-    scored = metrics["scored"]
+    own = [_answer(metrics, statement, str(statement), asked=True) for statement in map(parse_statement, asked)]
+    return [asdict(claim) for claim in (*own, *(_answer(metrics, s, text) for s, text in _promised(metrics)))]
+
+
+def check_names(asked: Sequence[str], classes: Sequence[str], folders: Sequence[str]) -> None:
+    """Refuse a claim on a class that the model does not know, or on a folder that was not given.
+
+    Raises
+    ------
+    DataError
+        Naming what is near.
+    """
+    for statement in map(parse_statement, asked):
+        known, what = (classes, "class") if statement.figure in CLASS_FIGURES else (folders, "folder of foreign images")
+        if statement.name and statement.name not in known:
+            near = difflib.get_close_matches(statement.name, known, n=1)
+            listed = ", ".join(known) or "none: add --ood-dir"
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {listed}"
+            raise DataError(f"claim '{statement}' names no {what} of this evaluation: {hint}")
+
+
+def together(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return what several claims are worth at once."""
+    supported = sum(c["standing"] == "supported" for c in found)
+    text = f"Each claim is a test of its own, wrongly supported in at most {(1 - LEVEL) / 2:.1%} of cases"
+    if supported < 2:
+        return f"{text}."
+    sure = max(0.0, 1 - supported * (1 - LEVEL) / 2)
+    return f"{text}; all {supported} supported ones hold at once with {sure:.1%} certainty at least (Bonferroni)."
+
+
+def _promised(metrics: Mapping[str, Any]) -> list[tuple[Statement, str]]:
+    coverage, alarms = metrics["model"].get("coverage"), metrics["false_alarms"]["stated"]
     found = [
-        _simple("balanced accuracy", interval(scored["balanced_accuracy"]), BALANCED_ACCURACY, scored["groups"]),
-        _every_class(scored),
-        _calibration(scored),
-        _sets(scored, metrics["model"].get("coverage")),
-        _false_alarms(metrics["false_alarms"]),
-        *(
-            _simple(
-                f"OOD AUROC on '{name}'", interval(figures["auroc"]), AUROC, min(figures["groups"], scored["groups"])
-            )
-            for name, figures in metrics["ood"].items()
-        ),
-        _size(metrics["model"]["megabytes"]),
+        (Statement("balanced_accuracy", True, BALANCED_ACCURACY), f"balanced accuracy > {BALANCED_ACCURACY:g}"),
+        (Statement("f1", True, F1, every_class=True), f"F1 > {F1:g} in every class"),
+        (Statement("ece", False, ECE), f"ECE < {ECE:g}"),
     ]
-    return [asdict(claim) for claim in found if claim is not None]
+    if coverage is not None:
+        text = f"prediction sets hold the true class at least {coverage:.0%} of the time"
+        found.append((Statement("set_coverage", True, coverage), text))
+    if alarms is not None:
+        text = f"at most {alarms:.0%} of known images are called foreign"
+        found.append((Statement("false_alarms", False, alarms), text))
+    found += [
+        (Statement("auroc", True, AUROC, name=name), f"OOD AUROC on '{name}' > {AUROC:g}") for name in metrics["ood"]
+    ]
+    return [*found, (Statement("model_mb", False, MODEL_MB), f"model.joblib < {MODEL_MB:g} MB")]
 
 
-def _simple(name: str, value: Interval, threshold: float, groups: int) -> Claim:
-    standing = settle(value, threshold, above=True)
-    return Claim(f"{name} > {threshold:g}", standing, _words(value) + _needed(standing, value, threshold, groups))
+def _answer(metrics: Mapping[str, Any], s: Statement, text: str, *, asked: bool = False) -> Claim:
+    if s.figure == "model_mb":
+        size = metrics["model"]["megabytes"]
+        return Claim(text, "supported" if (size > s.bar) == s.above else "not supported", f"{size:.1f} MB", asked)
+    if s.every_class:
+        return Claim(text, *_every_class(metrics["scored"]["classes"], s), asked)
+    if s.figure == "ece":
+        return Claim(text, *_calibration(metrics["scored"], s), asked)
+    value, groups = _value(metrics, s)
+    standing = settle(value, s.bar, above=s.above)
+    return Claim(text, standing, _words(value) + _needed(standing, value, s.bar, groups), asked)
 
 
-def _every_class(scored: Mapping[str, Any]) -> Claim:
-    by_class = {name: interval(c["f1"]) for name, c in scored["classes"].items()}
-    standings = {name: settle(value, F1, above=True) for name, value in by_class.items()}
-    failing = [name for name, standing in standings.items() if standing == "not supported"]
-    open_ = [name for name, standing in standings.items() if standing == "n too small to say"]
-    statement = f"F1 > {F1:g} in every class"
+def _value(metrics: Mapping[str, Any], s: Statement) -> tuple[Interval, int]:
+    """Return the figure of a statement and the objects behind it."""
+    scored = metrics["scored"]
+    groups = int(scored["groups"])
+    if s.figure in CLASS_FIGURES:
+        own = scored["classes"][s.name]
+        return interval(own[s.figure]), int(own["predicted_groups" if s.figure == "precision" else "groups"])
+    if s.figure in FOLDER_FIGURES:
+        folder = metrics["ood"][s.name]
+        theirs = int(folder["groups"])
+        both = s.figure in ("auroc", "fpr_at_tpr95")  # of known and of foreign images
+        return interval(folder[_ON_FOLDER.get(s.figure, s.figure)]), min(theirs, groups) if both else theirs
+    if s.figure in _PLACES:
+        return interval(scored["brier_parts"][_PLACES[s.figure]]), groups
+    if s.figure in _VERDICTS:
+        return interval(scored["verdicts"][_VERDICTS[s.figure]]), groups
+    if s.figure == "false_alarms":
+        return interval(metrics["false_alarms"]["measured"]), groups
+    return interval(scored[s.figure]), groups
+
+
+def _every_class(by_class: Mapping[str, Any], s: Statement) -> tuple[Standing, str]:
+    """Judge a claim on every class.
+
+    It is supported where each class's own interval supports it, with no correction (an intersection-union test;
+    Berger, Technometrics 24, 1982). It fails where one class fails, which is k tests: there the simultaneous intervals
+    count (Bonferroni).
+    """
+    values = {name: interval(c[s.figure]) for name, c in by_class.items()}
+    at_once = {name: interval(c["simultaneous"][s.figure]) for name, c in by_class.items()}
+    failing = [n for n, value in at_once.items() if settle(value, s.bar, above=s.above) == "not supported"]
     if failing:
-        return Claim(statement, "not supported", f"'{failing[0]}': {_words(by_class[failing[0]])}")
-    lowest = min(by_class, key=lambda name: by_class[name].low if by_class[name].low == by_class[name].low else -1)
-    evidence = f"lowest '{lowest}': {_words(by_class[lowest])}"
-    if open_:
-        return Claim(
-            statement, "n too small to say", f"undecided for {len(open_)} of {len(by_class)} classes; {evidence}"
-        )
-    return Claim(statement, "supported", evidence)
+        worst = failing[0]
+        return "not supported", f"'{worst}': {_words(values[worst])}; with all classes in view {_ends(at_once[worst])}"
+    undecided = [n for n, value in values.items() if settle(value, s.bar, above=s.above) != "supported"]
+
+    def margin(name: str) -> float:
+        end = values[name].low if s.above else -values[name].high
+        return -math.inf if math.isnan(end) else end
+
+    nearest = min(values, key=margin)
+    evidence = f"{'lowest' if s.above else 'highest'} '{nearest}': {_words(values[nearest])}"
+    if undecided:
+        return "n too small to say", f"undecided for {len(undecided)} of {len(values)} classes; {evidence}"
+    return "supported", evidence
 
 
-def _calibration(scored: Mapping[str, Any]) -> Claim:
-    """Judge the ECE, which a small sample pushes up: only what is left above the floor counts against the model."""
-    value, floor = interval(scored["ece"]), scored["ece_floor"]
-    standing: Standing = "n too small to say"
-    if value.high < ECE:
-        standing = "supported"
-    elif value.low - floor["mean"] > ECE:
-        standing = "not supported"
-    floor_text = (
-        f"a perfectly calibrated model shows {floor['mean']:.3f} (95% of the time below {floor['q95']:.3f}) here"
-    )
-    return Claim(f"ECE < {ECE:g}", standing, f"{_words(value)}; {floor_text}")
+def _calibration(scored: Mapping[str, Any], s: Statement) -> tuple[Standing, str]:
+    """Judge the calibration error, which a small sample pushes up.
 
-
-def _sets(scored: Mapping[str, Any], coverage: float | None) -> Claim | None:
-    if coverage is None:
-        return None
-    value = interval(scored["set_coverage"])
-    return Claim(f"prediction sets hold the true class at least {coverage:.0%} of the time",
-                 settle(value, coverage, above=True), _words(value))  # fmt: skip
-
-
-def _false_alarms(figures: Mapping[str, Any]) -> Claim | None:
-    if figures["stated"] is None:
-        return None
-    value = interval(figures["measured"])
-    return Claim(f"at most {figures['stated']:.0%} of known images are called foreign",
-                 settle(value, figures["stated"], above=False), _words(value))  # fmt: skip
-
-
-def _size(megabytes: float) -> Claim:
-    return Claim(
-        f"model.joblib < {MODEL_MB:g} MB",
-        "supported" if megabytes < MODEL_MB else "not supported",
-        f"{megabytes:.1f} MB",
+    It is at most the root-mean-square error of the same bins, so the upper end of the debiased one bounds it from
+    above; from below, the plain one less what a calibrated model shows in 97.5 % of samples of this size (triangle
+    inequality).
+    """
+    plain, rms, floor = interval(scored["ece"]), interval(scored["rms_calibration_error"]), scored["ece_floor"]
+    bounds = Interval(plain.estimate, max(0.0, plain.estimate - floor["q975"]), rms.high)
+    return settle(bounds, s.bar, above=s.above), (
+        f"plain {_words(plain)}, where a perfectly calibrated model shows {floor['mean']:.3f} (95% of the time below "
+        f"{floor['q95']:.3f}); without what the small sample adds {_words(rms)}"
     )
 
 
 def _words(value: Interval) -> str:
     return "not measured" if math.isnan(value.estimate) else str(value)
+
+
+def _ends(value: Interval) -> str:
+    return f"[{value.low:.3f}, {value.high:.3f}]"
 
 
 def _needed(standing: Standing, value: Interval, threshold: float, groups: int) -> str:

@@ -18,7 +18,7 @@ from ai_models.core.images import walk_images
 from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write_bytes
 from ai_models.core.records import ImageRecord, Manifest
 from ai_models.core.settings import EvaluationConfig, FeatureConfig
-from ai_models.evaluation.claims import claims
+from ai_models.evaluation.claims import check_names, claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.explained_errors import ExplainedError, explain_errors, explained_figures
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
@@ -103,6 +103,8 @@ class PerformanceAnalyzer:
         folder = require_dir(model_dir, what="--model-dir")
         foreign_rows = [_foreign_rows(path) for path in ood_dirs]
         model = load_model(folder)
+        names = _distinct([path.name for path, _ in foreign_rows])
+        check_names(self.config.claims, model.classes, names)
         model.extractor.workers = self.config.workers
         if "features" in model.metadata:  # with the cache that training filled
             model.extractor.config = FeatureConfig.from_dict(model.metadata["features"])
@@ -120,7 +122,6 @@ class PerformanceAnalyzer:
             scored = score_out_of_fold(rows, *read_out_of_fold(folder, model.classes))
         else:
             scored = score_rows(model, rows)
-        names = _distinct([path.name for path, _ in foreign_rows])
         foreign = tuple(score_foreign(model, name, found) for name, (_, found) in zip(names, foreign_rows, strict=True))
         reference = score_out_of_fold(out_of_fold_rows(folder), *read_out_of_fold(folder, model.classes))
         metrics = self._metrics(folder, model, scored, foreign, reference)
@@ -177,7 +178,7 @@ class PerformanceAnalyzer:
                 "text": SOURCES[scored.rows.source],
                 "notes": list(scored.rows.notes),
             },
-            "scored": figures(scored.y, scored.predictions, scored.groups, config),
+            "scored": figures(scored.y, scored.predictions, scored.groups, config, folds=scored.folds),
             "false_alarms": false_alarms(scored.predictions, scored.groups, training.get("ood_alpha")),
             "ood": {one.name: detection_figures(scored.predictions, scored.groups, one, config) for one in foreign},
             "ood_shortcuts": foreign_shortcuts(scored.manifest, foreign, config),
@@ -206,7 +207,7 @@ class PerformanceAnalyzer:
             metrics["leak_meter"] = leak_figures(model, model_photographs(folder), config)
         if config.robustness:
             metrics["robustness"] = robustness_figures(model, scored, foreign, config)
-        metrics["claims"] = claims(metrics)
+        metrics["claims"] = claims(metrics, config.claims)
         return metrics
 
 
@@ -258,7 +259,7 @@ def evaluate_model(
 def _against_training(
     reference: Scored, scored: dict[str, Any], config: EvaluationConfig
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    found = figures(reference.y, reference.predictions, reference.groups, config)
+    found = figures(reference.y, reference.predictions, reference.groups, config, folds=reference.folds)
     kept = ("images", "groups", "accuracy", "balanced_accuracy", "f1_macro", "nll")
     return {name: found[name] for name in kept}, gap(found, scored)
 

@@ -101,6 +101,11 @@ class Scored:
         """Group of each row, (n,)."""
         return self.manifest.groups
 
+    @property
+    def folds(self) -> int:
+        """Number of folds behind out-of-fold predictions; 0 where one model made them."""
+        return len(set(self.manifest.folds.tolist())) if self.rows.source == "out_of_fold" else 0
+
 
 @dataclass(frozen=True)
 class Foreign:

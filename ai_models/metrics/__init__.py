@@ -5,11 +5,19 @@ Labels are integers 0..k-1, probabilities float (n, k), scores higher = more unu
 
 from __future__ import annotations
 
+from ai_models.metrics.bootstrap import group_draws, grouped_bootstrap, grouped_bootstrap_many
+from ai_models.metrics.brier_parts import (
+    BrierParts,
+    BrierRows,
+    brier_parts,
+    brier_parts_floor,
+    brier_rows,
+    isotonic_fit,
+)
 from ai_models.metrics.calibration import (
-    BrierDecomposition,
+    EceFloor,
     ReliabilityBins,
     brier,
-    brier_decomposition,
     brier_losses,
     ece,
     ece_floor,
@@ -28,13 +36,12 @@ from ai_models.metrics.classification import (
     per_class,
     top_k_accuracy,
 )
+from ai_models.metrics.debiased_calibration import rms_calibration_error, within_group_correlation
 from ai_models.metrics.detection import auroc, fpr_at_tpr, roc_curve
 from ai_models.metrics.intervals import (
     Interval,
     clopper_pearson,
-    group_draws,
-    grouped_bootstrap,
-    grouped_bootstrap_many,
+    fold_inflation,
     grouped_share,
     square_and_add,
     wilson,
@@ -54,20 +61,28 @@ from ai_models.metrics.paired import (
     paired_difference,
     sign_flip_test,
 )
+from ai_models.metrics.scorecard import ClassCard, Scorecard, balancing_weights, scorecard
 
 __all__ = [
-    "BrierDecomposition",
+    "BrierParts",
+    "BrierRows",
+    "ClassCard",
+    "EceFloor",
     "GroupWins",
     "Interval",
     "PairedDifference",
     "PerClass",
     "ReliabilityBins",
+    "Scorecard",
     "accuracy",
     "auroc",
     "balanced_accuracy",
+    "balancing_weights",
     "brier",
-    "brier_decomposition",
     "brier_losses",
+    "brier_parts",
+    "brier_parts_floor",
+    "brier_rows",
     "chance_of_at_least",
     "class_thresholds",
     "clopper_pearson",
@@ -79,6 +94,7 @@ __all__ = [
     "ece_floor",
     "f1_macro",
     "f1_weighted",
+    "fold_inflation",
     "fpr_at_tpr",
     "from_confusion",
     "group_draws",
@@ -86,15 +102,19 @@ __all__ = [
     "grouped_bootstrap",
     "grouped_bootstrap_many",
     "grouped_share",
+    "isotonic_fit",
     "label_margins",
     "nll",
     "nll_losses",
     "paired_difference",
     "per_class",
     "reliability",
+    "rms_calibration_error",
     "roc_curve",
+    "scorecard",
     "sign_flip_test",
     "square_and_add",
     "top_k_accuracy",
     "wilson",
+    "within_group_correlation",
 ]

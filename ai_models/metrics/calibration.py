@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ai_models.core.rng import generator
 from ai_models.metrics.classification import Floats, Ints
 
 __all__ = [
-    "BrierDecomposition",
+    "EceFloor",
     "ReliabilityBins",
     "brier",
-    "brier_decomposition",
     "brier_losses",
     "ece",
     "ece_floor",
@@ -46,19 +46,12 @@ class ReliabilityBins:
     accuracy: Floats
 
 
-class BrierDecomposition(NamedTuple):
-    """The top-label Brier score in parts: ``score = reliability - resolution + uncertainty + within``.
+class EceFloor(NamedTuple):
+    """Errors of a perfectly calibrated model: their mean, and what 95 % and 97.5 % of samples stay below."""
 
-    The score is the mean of (confidence - right)^2. `within` is what binning leaves over (variance of the confidence
-    inside a bin and its covariance with being right); it goes to 0 as bins narrow. Murphy, J. Appl. Meteorol. 12
-    (1973); Stephenson et al., Weather and Forecasting 23 (2008) for the remainder.
-    """
-
-    score: float
-    reliability: float
-    resolution: float
-    uncertainty: float
-    within: float
+    mean: float
+    q95: float
+    q975: float
 
 
 def nll_losses(y: Ints, p: Floats) -> Floats:
@@ -112,52 +105,43 @@ def ece(y: Ints, p: Floats, bins: int = 15) -> float:
     return _error(reliability(y, p, bins), len(y))
 
 
-def ece_floor(p: Floats, *, bins: int = 15, seed: int, draws: int = 200) -> tuple[float, float]:
+def ece_floor(
+    p: Floats, groups: ArrayLike | None = None, *, dependence: float = 0.0, bins: int = 15, seed: int, draws: int = 200
+) -> EceFloor:
     """Return what `ece` shows of a perfectly calibrated model with these probabilities.
 
-    Labels are drawn from p itself, so that calibration is perfect and what remains is the small sample
-    (consistency resampling; Bröcker and Smith, Weather and Forecasting 22, 2007).
+    Whether a row is right is drawn with its own confidence, so that calibration is perfect and what remains is the
+    small sample (consistency resampling; Bröcker and Smith, Weather and Forecasting 22, 2007).
 
     Parameters
     ----------
     p
         float (n, k), rows sum to 1.
+    groups
+        (n,), rows of one group are right or wrong together with correlation `dependence`; independent where None.
+    dependence
+        In [0, 1], as `within_group_correlation` gives it.
     bins
         As for `ece`.
     seed
         Of the draws.
     draws
-        How many label sets are drawn.
-
-    Returns
-    -------
-    mean, q95
-        Mean and 95 % quantile of the error over the draws; NaN for no rows.
+        How many times labels are drawn.
     """
     n = len(p)
     if not n:
-        return float("nan"), float("nan")
+        return EceFloor(*[float("nan")] * 3)
     confidence = p.max(axis=1)
+    member = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     rng = generator(seed, "ece floor", n, bins)
-    errors = [_error(_bins(confidence, rng.random(n) < confidence, bins), n) for _ in range(draws)]
-    return float(np.mean(errors)), float(np.quantile(errors, 0.95))
-
-
-def brier_decomposition(y: Ints, p: Floats, bins: int = 15) -> BrierDecomposition:
-    """Split the top-label Brier score; see `BrierDecomposition`. All NaN for no rows."""
-    n = len(y)
-    if not n:
-        return BrierDecomposition(*[float("nan")] * 5)
-    confidence, right = p.max(axis=1), (p.argmax(axis=1) == np.asarray(y)).astype(np.float64)
-    table = _bins(confidence, right > 0, bins)
-    held = table.count > 0
-    weight = table.count[held] / n
-    base = float(right.mean())
-    score = float(np.mean((confidence - right) ** 2))
-    wrongness = float((weight * (table.confidence[held] - table.accuracy[held]) ** 2).sum())
-    resolution = float((weight * (table.accuracy[held] - base) ** 2).sum())
-    uncertainty = base * (1 - base)
-    return BrierDecomposition(score, wrongness, resolution, uncertainty, score - (wrongness - resolution + uncertainty))
+    errors = []
+    for _ in range(draws):
+        own, shared = rng.random(n), rng.random(n)[member]
+        # a row follows its group's draw with chance root(dependence), so two rows do so together with chance dependence
+        drawn = np.where(rng.random(n) < np.sqrt(dependence), shared, own)
+        errors.append(_error(_bins(confidence, drawn < confidence, bins), n))
+    q95, q975 = np.quantile(errors, [0.95, 0.975])
+    return EceFloor(float(np.mean(errors)), float(q95), float(q975))
 
 
 def _bins(confidence: Floats, right: np.ndarray, bins: int) -> ReliabilityBins:

@@ -1,24 +1,21 @@
-"""What so few images leave open: intervals for shares, and the bootstrap over groups."""
+"""What so few images leave open: intervals for shares and for sums of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ai_models.core.rng import generator
 from ai_models.metrics.classification import Floats
 from ai_models.metrics.special import beta_quantile, normal_quantile, student_quantile
 
 __all__ = [
     "Interval",
     "clopper_pearson",
-    "group_draws",
-    "grouped_bootstrap",
-    "grouped_bootstrap_many",
+    "fold_inflation",
     "grouped_share",
     "square_and_add",
     "wilson",
@@ -53,74 +50,15 @@ class Interval(NamedTuple):
         """Return this estimate with the wider of the two intervals at each end; NaN ends are passed over."""
         return self._replace(low=float(np.fmin(self.low, other.low)), high=float(np.fmax(self.high, other.high)))
 
+    def stretched(self, factor: float) -> Interval:
+        """Return the interval with both ends `factor` times as far from the estimate."""
+        low, high = (self.estimate + factor * (end - self.estimate) for end in (self.low, self.high))
+        return self._replace(low=low, high=high)
 
-def group_draws(groups: ArrayLike, *, draws: int, seed: int) -> Iterator[NDArray[np.intp]]:
-    """Yield `draws` times the row indices of as many groups as there are, drawn with replacement.
-
-    Parameters
-    ----------
-    groups
-        (n,), any sortable values. What is drawn depends on which rows stand together, in the order in which the
-        groups first appear, and not on how the groups are called.
-    """
-    _, first, member = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.intp)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    member = rank[member]
-    rows = np.argsort(member, kind="stable")
-    size = np.bincount(member, minlength=len(first))
-    start = np.concatenate([[0], np.cumsum(size)[:-1]]).astype(np.intp)
-    rng = generator(seed, "grouped bootstrap", len(member), len(first))
-    for _ in range(draws):
-        chosen = rng.integers(0, len(first), len(first))
-        lengths = size[chosen]
-        ends = np.cumsum(lengths)
-        within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-        yield rows[np.repeat(start[chosen], lengths) + within]
-
-
-def grouped_bootstrap_many(
-    statistics: Callable[[NDArray[np.intp]], Floats], groups: ArrayLike, *, draws: int, seed: int, level: float = 0.95
-) -> list[Interval]:
-    """Return the percentile interval of each of m statistics, all from the same draws of whole groups.
-
-    Parameters
-    ----------
-    statistics
-        Row indices -> float64 (m,). It is called with all rows for the estimates, then once a draw.
-    groups
-        (n,), the group of each row.
-    draws
-        How many times the groups are resampled.
-    seed
-        Of the draws.
-    level
-        Confidence level, in (0, 1).
-
-    Notes
-    -----
-    Draws on which a statistic is NaN (no row of a class was drawn, say) are left out for that statistic; where more
-    than half are NaN, so are its ends. Efron's percentile interval is too narrow for few groups and has no width
-    where every group agrees: for a share take `grouped_share` beside it.
-    """
-    n = len(np.asarray(groups))
-    estimates = np.asarray(statistics(np.arange(n)), dtype=np.float64)
-    if n == 0:
-        return [Interval(float(e), float("nan"), float("nan"), level) for e in estimates]
-    table = np.stack([statistics(rows) for rows in group_draws(groups, draws=draws, seed=seed)])
-    return [_percentile(float(e), column, level) for e, column in zip(estimates, table.T, strict=True)]
-
-
-def grouped_bootstrap(
-    statistic: Callable[[NDArray[np.intp]], float], groups: ArrayLike, *, draws: int, seed: int, level: float = 0.95
-) -> Interval:
-    """Return the percentile interval of one statistic under resampling of whole groups.
-
-    See `grouped_bootstrap_many` for the parameters and for what a percentile interval is worth.
-    """
-    return grouped_bootstrap_many(
-        lambda rows: np.array([statistic(rows)]), groups, draws=draws, seed=seed, level=level
-    )[0]
+    def within(self, lowest: float, highest: float) -> Interval:
+        """Return the interval with its ends cut to where the figure can lie; NaN ends stay."""
+        low, high = (float(np.clip(end, lowest, highest)) for end in (self.low, self.high))
+        return self._replace(low=low, high=high)
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
@@ -150,7 +88,9 @@ def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval
     return Interval(successes / n, low, high, level)
 
 
-def grouped_share(hits: ArrayLike, groups: ArrayLike, level: float = 0.95) -> Interval:
+def grouped_share(
+    hits: ArrayLike, groups: ArrayLike, level: float = 0.95, *, weights: ArrayLike | None = None, inflation: float = 1.0
+) -> Interval:
     """Return an exact-style interval of a share of rows, where rows of one group depend on each other.
 
     Parameters
@@ -159,29 +99,51 @@ def grouped_share(hits: ArrayLike, groups: ArrayLike, level: float = 0.95) -> In
         bool (n,).
     groups
         (n,), any sortable values.
+    weights
+        float (n,), > 0, how much each row counts, such as one over the rows of its class for the mean over classes;
+        all alike where None.
+    inflation
+        By how much the variance of the share exceeds that of independent groups, >= 1: `fold_inflation` for
+        predictions out of fold.
 
     Notes
     -----
     `clopper_pearson` at the effective number of rows ``p (1 - p) / variance`` with the cluster-robust variance and
-    Student's t for few groups, at most n and at least 1; where all rows agree, the number of groups
-    (Korn and Graubard, Survey Methodology 24, 1998).
+    Student's t for few groups, at least 1 and at most what the weights leave of n; where all rows agree, what they
+    leave of the number of groups (Korn and Graubard, Survey Methodology 24, 1998; Kish's effective number).
     """
     right = np.asarray(hits, dtype=np.float64)
     n = len(right)
     if n == 0:
         return Interval(float("nan"), 0.0, 1.0, level)
-    share = float(right.mean())
+    weight = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    weight = weight / weight.sum()
+    share = float(weight @ right)
     _, member = np.unique(np.asarray(groups), return_inverse=True)
     count = int(member.max()) + 1
-    effective = float(count)
-    if 0 < share < 1 and count > 1:
-        sums = np.bincount(member, weights=right - share)
-        variance = count / (count - 1) * float((sums**2).sum()) / n**2
+    most, unanimous = _kish(weight), _kish(np.bincount(member, weights=weight).astype(np.float64)) / inflation
+    if right.min() == right.max():
+        share, effective = float(right[0]), unanimous
+    elif count == 1:
+        effective = 1.0
+    else:
+        sums = np.bincount(member, weights=weight * (right - share))
+        variance = inflation * count / (count - 1) * float((sums**2).sum())
         t = 0.5 + level / 2
         shrink = (student_quantile(t, n - 1) / student_quantile(t, count - 1)) ** 2
-        effective = min(float(n), share * (1 - share) / variance * shrink) if variance > 0 else float(n)
+        effective = min(most, share * (1 - share) / variance * shrink) if variance > 0 else most
     effective = max(1.0, effective)
     return clopper_pearson(share * effective, effective, level)._replace(estimate=share)
+
+
+def fold_inflation(folds: int) -> float:
+    """Return by how much predictions out of k folds leave more open than those of as many held-out groups, k / (k - 1).
+
+    The folds' models share training rows and are fitted on fewer of them than the shipped one, so the share that is
+    right varies about the shipped model's accuracy by more than its groups alone explain. No unbiased estimate of that
+    variance exists (Bengio and Grandvalet, JMLR 5, 2004); this factor is what ``benchmarks/intervals.py`` supports.
+    """
+    return folds / (folds - 1)
 
 
 def square_and_add(parts: Sequence[Interval], weights: Sequence[float] | None = None) -> Interval:
@@ -203,9 +165,5 @@ def square_and_add(parts: Sequence[Interval], weights: Sequence[float] | None = 
     return Interval(centre, centre - below, centre + above, parts[0].level)
 
 
-def _percentile(estimate: float, values: Floats, level: float) -> Interval:
-    there = values[~np.isnan(values)]
-    if len(there) * 2 < len(values) or not len(there):
-        return Interval(estimate, float("nan"), float("nan"), level)
-    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), level)
+def _kish(weights: Floats) -> float:
+    return float(weights.sum() ** 2 / (weights**2).sum())

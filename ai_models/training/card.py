@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["beside", "model_card"]
 
+_FIGURES = {
+    "nll": "log loss (NLL), nats",
+    "brier": "Brier score, 0 to 2",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "f1_macro": "macro F1",
+    "ece": "calibration error (ECE)",
+}
+
 
 def beside(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the plain classifiers that every vote is told beside: on all of its embeddings, with their figures."""
@@ -49,18 +58,16 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "",
         f"## What it reached ({where}: {photographs_of(judged['images'], judged['groups'])})",
         "",
-        "| figure | value |",
-        "|---|---|",
-        f"| accuracy | {judged['accuracy']:.3f} |",
-        f"| balanced accuracy | {judged['balanced_accuracy']:.3f} |",
-        f"| log-loss | {judged['nll']:.3f} |",
-        f"| calibration error (ECE) | {judged['ece']:.3f}; a perfectly calibrated model would show "
-        f"{judged['ece_of_a_calibrated_model']:.3f} with so few photographs |",
-        f"| prediction sets that hold the true class | {judged['set_coverage']:.1%} "
-        f"(promised {model.judge.coverage:.0%}), mean size {judged['set_size']:.2f} |",
+        "| figure | value | 95 % interval |",
+        "|---|---|---|",
+        *(f"| {label} | {judged[name]:.3f} | {_ends(judged, name)} |" for name, label in _FIGURES.items()),
+        f"| prediction sets that hold the true class (promised {model.judge.coverage:.0%}) "
+        f"| {judged['set_coverage']:.3f} | {_ends(judged, 'set_coverage')} |",
+        f"| classes in a set, mean | {judged['set_size']:.2f} | {_ends(judged, 'set_size')} |",
         "",
-        "Photographs of one object (and its copies) never stand on both sides of a split. `amulet-ai evaluate` gives",
-        "the interval of each figure.",
+        f"A perfectly calibrated model would show a calibration error of {judged['ece_of_a_calibrated_model']:.3f}",
+        "with so few photographs. Intervals are over objects: photographs of one object (and its copies) count",
+        "together and never stand on both sides of a split. `amulet-ai evaluate` says what can be claimed.",
         "",
         "## What it is made of",
         "",
@@ -109,6 +116,11 @@ def _on_false_alarms(judge: Judge) -> str:
             f"{groups_needed(1.0 - judge.alpha)} objects, training had {judge.outliers.n_groups_}."
         )
     return f"About {judge.alpha:.0%} of ordinary photographs are called `ood`: the stated false-alarm rate."
+
+
+def _ends(judged: dict[str, Any], name: str) -> str:
+    low, high = judged["intervals"][name]
+    return "none" if low is None else f"{low:.3f} to {high:.3f}"
 
 
 def _cell(text: str) -> str:

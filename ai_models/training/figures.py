@@ -9,15 +9,18 @@ import numpy as np
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.records import Manifest, Split
 from ai_models.core.settings import FeatureConfig
-from ai_models.metrics import accuracy, balanced_accuracy, brier, ece, ece_floor, f1_macro, nll, per_class
+from ai_models.metrics import scorecard
 
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult
 
 __all__ = ["headline", "training_metrics"]
 
+_DRAWS = 1000
+_TOLD = ("nll", "brier", "accuracy", "balanced_accuracy", "f1_macro", "ece", "set_coverage", "set_size")
 
-def headline(manifest: Manifest, predictions: Predictions, *, seed: int = 0) -> dict[str, Any]:
+
+def headline(manifest: Manifest, predictions: Predictions, *, folds: int = 0, seed: int = 0) -> dict[str, Any]:
     """Return the main figures of predictions of labelled photographs.
 
     Parameters
@@ -26,30 +29,25 @@ def headline(manifest: Manifest, predictions: Predictions, *, seed: int = 0) -> 
         The photographs, in the order of the predictions.
     predictions
         One row each, all readable.
+    folds
+        Number of folds where the photographs were judged out of fold, else 0.
     seed
-        Of the simulation behind the ECE's floor.
+        Of the bootstrap and of the simulation behind the ECE's floor.
     """
     code = {c: i for i, c in enumerate(predictions.classes)}
     y = np.array([code[r.label] for r in manifest], dtype=np.int64)
-    p = predictions.probabilities
-    predicted, k = p.argmax(axis=1), len(code)
-    floor, floor_high = ece_floor(p, seed=seed)
-    by_class = per_class(y, predicted, k)
+    p, groups = predictions.probabilities, manifest.groups
     verdicts = [str(v) for v in predictions.verdicts]
+    card = scorecard(y, p, predictions.sets, groups, draws=_DRAWS, seed=seed, folds=folds)
+    told = {name: card.scalars[name] for name in _TOLD}
     return {
         "images": len(manifest),
         "groups": len(set(manifest.groups.tolist())),
-        "accuracy": accuracy(y, predicted),
-        "balanced_accuracy": balanced_accuracy(y, predicted, k),
-        "f1_macro": f1_macro(y, predicted, k),
-        "f1": {c: _finite(f) for c, f in zip(predictions.classes, by_class.f1, strict=True)},
-        "nll": nll(y, p),
-        "brier": brier(y, p),
-        "ece": ece(y, p),
-        "ece_of_a_calibrated_model": floor,
-        "ece_of_a_calibrated_model_q95": floor_high,
-        "set_coverage": float(predictions.sets[np.arange(len(y)), y].mean()),
-        "set_size": float(predictions.sets.sum(axis=1).mean()),
+        **{name: value.estimate for name, value in told.items()},
+        "intervals": {name: [_finite(value.low), _finite(value.high)] for name, value in told.items()},
+        "f1": {c: _finite(found.f1.estimate) for c, found in zip(predictions.classes, card.classes, strict=True)},
+        "ece_of_a_calibrated_model": card.ece_floor.mean,
+        "ece_of_a_calibrated_model_q95": card.ece_floor.q95,
         "verdicts": {str(v): verdicts.count(str(v)) / len(verdicts) for v in OodVerdict},
     }
 
@@ -68,7 +66,10 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         },
         "out_of_fold": {
             "kind": "whole pipelines" if result.nested else "members fitted without the fold",
-            **_judged(headline(training.originals(), result.out_of_fold), nested=result.nested),
+            **_judged(
+                headline(training.originals(), result.out_of_fold, folds=_folds(training.originals())),
+                nested=result.nested,
+            ),
         },
         **{
             {Split.VAL: "validation", Split.TEST: "held_out"}[side]: headline(
@@ -121,7 +122,12 @@ def _networks(result: TrainingResult) -> dict[str, Any]:
 def _judged(figures: dict[str, Any], *, nested: bool) -> dict[str, Any]:
     """Leave out what only repeats its own definition: references judged by the scores that they are made of."""
     circular = () if nested else ("set_coverage", "set_size", "verdicts")
-    return {name: value for name, value in figures.items() if name not in circular}
+    kept = {name: value for name, value in figures.items() if name not in circular}
+    return kept | {"intervals": {name: ends for name, ends in figures["intervals"].items() if name not in circular}}
+
+
+def _folds(rows: Manifest) -> int:
+    return len(set(rows.folds.tolist()))
 
 
 def _finite(value: float) -> float | None:

@@ -221,6 +221,34 @@ def test_evaluate_scores_the_rows_that_were_kept(call, model_dir, tree_hash):
     assert tree_hash(model_dir) == before
 
 
+def test_evaluate_answers_claims_and_refuses_what_it_cannot_read(call, model_dir):
+    arguments = ("evaluate", "--model-dir", model_dir, "--quick", "--bootstrap-draws", "100", "--output-dir", "e")
+    refused = call(*arguments, "--claim", "balanced_acuracy > 0.9", "--claim", "f1 > 0.8")
+    assert refused.exit_code == 2
+    assert "did you mean 'balanced_accuracy'?" in refused.stderr
+    assert "add 'in every class'" in refused.stderr
+    refused = call(*arguments, "--claim", "recall > 0.5 in class beech")
+    assert refused.exit_code == 2
+    assert "there are ash, birch, cedar" in refused.stderr
+    assert not Path("e").exists() or not list(Path("e").iterdir())
+    said = _done(call(*arguments, "--claim", "accuracy > 0.1", "--claim", "recall > 99.9% in class ash")).stdout
+    assert "claim              accuracy > 0.1: supported (" in said
+    assert "claim              recall > 0.999 in class ash: n" in said
+    page = Path("e/report.html").read_text(encoding="utf-8")
+    assert "What you asked" in page
+    assert "accuracy &gt; 0.1" in page
+
+
+def test_compare_a_model_with_its_evaluation(call, model_dir):
+    _done(call("evaluate", "--model-dir", model_dir, "--quick", "--bootstrap-draws", "100", "--output-dir", "e"))
+    said = _done(call("compare", model_dir, "e", "--bootstrap-draws", "100")).stdout
+    assert said.startswith("no difference in log loss")
+    assert "report    reports/comparison-textures-e/comparison.html" in said
+    refused = call("compare", model_dir, "nowhere")
+    assert refused.exit_code == 2
+    assert "neither a model directory nor an evaluation" in refused.stderr
+
+
 def test_run_goes_the_whole_way_and_changes_nothing_of_the_users(call, photographs, quick, tree_hash):
     before = tree_hash(photographs)
     where = ("run", "--data-dir", photographs, "--output-dir", "m", *quick, "--bootstrap-draws", "100")

@@ -82,6 +82,8 @@ def _other(option: click.Option) -> tuple[str, ...]:
     kind = option.type
     if option.is_flag:
         return (option.secondary_opts[0] if option.default and option.secondary_opts else spelled,)
+    if option.name == "claims":
+        return spelled, "ece < 0.1"
     if isinstance(kind, click.Choice):
         return spelled, next(str(choice) for choice in kind.choices if choice != option.default)
     if isinstance(kind, click.IntRange):

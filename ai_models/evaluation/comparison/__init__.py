@@ -5,5 +5,6 @@
 """
 
 from ai_models.evaluation.comparison.compare import Comparison, compare, compare_models
+from ai_models.evaluation.comparison.differences import FIGURES
 
-__all__ = ["Comparison", "compare", "compare_models"]
+__all__ = ["FIGURES", "Comparison", "compare", "compare_models"]

@@ -11,6 +11,7 @@ from ai_models.evaluation.comparison.shared import Shared
 from ai_models.evaluation.figures import LEVEL, as_json
 from ai_models.metrics import (
     Interval,
+    balancing_weights,
     brier_losses,
     detectable_difference,
     group_wins,
@@ -51,7 +52,7 @@ def differences(rows: Shared, *, draws: int, seed: int) -> dict[str, Any]:
         four times in five; and ``wins``: objects of which A, or B, got more photographs right.
     """
     a, b = _values(rows.y, rows.a), _values(rows.y, rows.b)
-    weights = _weights(rows.y, len(rows.classes))
+    weights = balancing_weights(rows.y, len(rows.classes))
     gains = {name: sign * (a[name] - b[name]) for name, sign in _SIGNS.items()}
     groups, names = rows.groups, list(FIGURES)
     number = len(set(groups.tolist()))
@@ -69,8 +70,8 @@ def differences(rows: Shared, *, draws: int, seed: int) -> dict[str, Any]:
         weighted = gains[name] * (weights if name == "balanced_accuracy" else 1.0)
         spread = paired_difference(weighted, np.zeros(len(weighted)), groups)
         found[name] = {
-            "a": as_json(_widened(drawn[i], name, a, groups)),
-            "b": as_json(_widened(drawn[4 + i], name, b, groups)),
+            "a": as_json(_own(drawn[i], name, a, weights, groups)),
+            "b": as_json(_own(drawn[4 + i], name, b, weights, groups)),
             "a_better_by": as_json(drawn[8 + i]),
             "p": sign_flip_test(weighted, groups, seed=seed),
             "detectable": _finite(detectable_difference(spread.se, number, level=LEVEL, power=POWER)),
@@ -95,18 +96,21 @@ def _values(y: NDArray[np.int64], p: NDArray[np.float64]) -> dict[str, NDArray[n
     return {"nll": nll_losses(y, p), "brier": brier_losses(y, p), "accuracy": right, "balanced_accuracy": right}
 
 
-def _weights(y: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-    """Return weights of mean 1 that make a mean over rows one over the classes that occur."""
-    size = np.bincount(y, minlength=k)
-    return np.asarray(len(y) / (np.count_nonzero(size) * size[y]), dtype=np.float64)
-
-
 def _balanced(y: NDArray[np.int64], values: NDArray[np.float64], k: int) -> float:
-    return float((_weights(y, k) * values).mean())
+    return float((balancing_weights(y, k) * values).mean())
 
 
-def _widened(drawn: Interval, name: str, values: dict[str, NDArray[np.float64]], groups: NDArray[np.str_]) -> Interval:
-    return drawn.hull(grouped_share(values[name], groups, LEVEL)) if name == "accuracy" else drawn
+def _own(
+    drawn: Interval,
+    name: str,
+    values: dict[str, NDArray[np.float64]],
+    weights: NDArray[np.float64],
+    groups: NDArray[np.str_],
+) -> Interval:
+    """Return a model's own figure: of shares the exact interval, as in an evaluation."""
+    if "accuracy" not in name:
+        return drawn
+    return grouped_share(values[name], groups, LEVEL, weights=weights if name == "balanced_accuracy" else None)
 
 
 def _finite(value: float) -> float | None:

@@ -74,8 +74,8 @@ def _differences(page: Page, found: dict[str, Any]) -> None:
             ),
             f"A is {a}, B is {b}. Lines are 95% intervals over redraws of whole objects, both models on the same ones.",
         ),
-        page.table(["figure", "A", "B", "A is better by", "p", "could have been found"], rows),
-        note="p: sign-flip test by objects, two-sided, exact up to 20 objects that differ. Could have been found: the "
+        page.table(["figure", "A", "B", "A is better by", "p", "detectable"], rows),
+        note="p: sign-flip test by objects, two-sided, exact up to 20 objects that differ. Detectable: the "
         "difference that this many objects show four times in five.",
     )
 

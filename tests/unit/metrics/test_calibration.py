@@ -52,15 +52,6 @@ def test_nll_is_clipped():
     assert m.nll(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-12))
 
 
-def test_decomposition_adds_up_and_is_the_two_class_form(rows):
-    y, p = rows
-    parts = m.brier_decomposition(y, p)
-    assert parts.score == pytest.approx(np.mean((p.max(1) - (p.argmax(1) == y)) ** 2))
-    assert parts.score == pytest.approx(parts.reliability - parts.resolution + parts.uncertainty + parts.within)
-    assert abs(m.brier_decomposition(y, p, 5000).within) < 1e-3
-    assert min(parts[:4]) >= 0
-
-
 def test_reliability_by_hand():
     p = np.array([[1.0, 0.0], [0.75, 0.25], [0.5, 0.5], [0.5, 0.5]])
     table = m.reliability(np.array([0, 1, 0, 1]), p, 4)
@@ -77,14 +68,25 @@ def test_floor_is_what_calibrated_labels_show(rows):
     for _ in range(200):
         y = (p.cumsum(1) > rng.random((len(p), 1))).argmax(1)
         seen.append(m.ece(y, p))
-    mean, q95 = m.ece_floor(p, seed=1, draws=400)
-    assert mean == pytest.approx(np.mean(seen), rel=0.06)
-    assert q95 == pytest.approx(np.quantile(seen, 0.95), rel=0.1)
-    assert (mean, q95) == m.ece_floor(p, seed=1, draws=400)
-    assert (mean, q95) != m.ece_floor(p, seed=2, draws=400)
+    floor = m.ece_floor(p, seed=1, draws=400)
+    assert floor.mean == pytest.approx(np.mean(seen), rel=0.06)
+    assert floor.q95 == pytest.approx(np.quantile(seen, 0.95), rel=0.1)
+    assert floor.q95 < floor.q975
+    assert floor == m.ece_floor(p, seed=1, draws=400)
+    assert floor != m.ece_floor(p, seed=2, draws=400)
+
+
+def test_floor_of_rows_that_go_together_is_that_of_fewer_rows(rows):
+    """300 rows in 60 groups of five equal ones: wholly dependent they are worth 60 rows, independent ones 300."""
+    _, p = rows
+    few = p[:60]
+    many, groups = np.repeat(few, 5, axis=0), np.repeat(np.arange(60), 5)
+    alone = m.ece_floor(few, seed=0, draws=400).mean
+    assert m.ece_floor(many, groups, dependence=1.0, seed=0, draws=400).mean == pytest.approx(alone, rel=0.06)
+    assert m.ece_floor(many, groups, dependence=0.0, seed=0, draws=400).mean < 0.7 * alone
 
 
 def test_no_rows_is_nan():
     y, p = np.empty(0, np.int64), np.empty((0, 3))
-    values = [m.nll(y, p), m.brier(y, p), m.ece(y, p), *m.ece_floor(p, seed=0), *m.brier_decomposition(y, p)]
+    values = [m.nll(y, p), m.brier(y, p), m.ece(y, p), *m.ece_floor(p, seed=0)]
     assert np.isnan(values).all()

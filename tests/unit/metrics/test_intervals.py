@@ -127,3 +127,25 @@ def test_square_and_add_is_the_normal_theory_for_symmetric_parts():
 
 def test_hull():
     assert Interval(0.5, 0.4, 0.6).hull(Interval(0.9, np.nan, 0.7))[:3] == (0.5, 0.4, 0.7)
+
+
+def test_stretched_and_within():
+    assert Interval(0.9, 0.8, 0.95).stretched(2)[:3] == pytest.approx((0.9, 0.7, 1.0))
+    assert Interval(0.9, 0.8, 0.95).stretched(3).within(0, 1)[:3] == pytest.approx((0.9, 0.6, 1.0))
+    assert np.isnan(Interval(0.9, np.nan, np.nan).stretched(2).within(0, 1).low)
+    assert str(Interval(0.9, 0.8, 0.95)) == "0.900 [0.800, 0.950]"
+    assert (str(Interval(np.nan, 0, 1)), str(Interval(0.9, np.nan, np.nan))) == ("–", "0.900 [no interval]")
+
+
+def test_bootstrap_of_few_groups_is_as_wide_as_student_says():
+    """Mean of 8 normal values: the expanded percentile interval has the length of the t interval."""
+    rng = np.random.default_rng(0)
+    ratios = []
+    for run in range(40):
+        x = rng.normal(size=8)
+        got = grouped_bootstrap(lambda rows, x=x: x[rows].mean(), np.arange(8), draws=2000, seed=run)
+        low, high = stats.t.interval(0.95, 7, x.mean(), stats.sem(x))
+        ratios.append((got.high - got.low) / (high - low))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.06)
+    one = grouped_bootstrap(lambda rows: float(len(rows)), ["a", "a"], draws=100, seed=0)
+    assert np.isnan([one.low, one.high]).all()

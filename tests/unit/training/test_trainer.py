@@ -133,5 +133,7 @@ def test_quick_mode_drops_the_slow_blocks() -> None:
 def test_the_card_names_classes_figures_and_limits(tiny_model: Path) -> None:
     card = (tiny_model / "MODEL_CARD.md").read_text("utf-8")
     assert "ลายทาง" in card
-    assert "balanced accuracy" in card
+    figures = [line for line in card.splitlines() if line.startswith(("| log loss", "| Brier", "| balanced", "| acc"))]
+    assert [line.split(" ")[1] for line in figures] == ["log", "Brier", "balanced", "accuracy"]
+    assert all(" to " in line.split("|")[3] for line in figures)
     assert "expert should confirm" in card
