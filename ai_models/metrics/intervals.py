@@ -118,7 +118,7 @@ def grouped_share(
         return Interval(float("nan"), 0.0, 1.0, level)
     weight = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     weight = weight / weight.sum()
-    share = float(weight @ right)
+    share = float(right.mean() if weights is None else weight @ right)
     _, member = np.unique(np.asarray(groups), return_inverse=True)
     count = int(member.max()) + 1
     most, unanimous = _kish(weight), _kish(np.bincount(member, weights=weight).astype(np.float64)) / inflation

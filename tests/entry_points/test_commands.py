@@ -227,7 +227,7 @@ def test_evaluate_answers_claims_and_refuses_what_it_cannot_read(call, model_dir
     assert refused.exit_code == 2
     assert "did you mean 'balanced_accuracy'?" in refused.stderr
     assert "add 'in every class'" in refused.stderr
-    refused = call(*arguments, "--claim", "recall > 0.5 in class beech")
+    refused = call(*arguments, "--claim", "recall > 0.5 in class oak")
     assert refused.exit_code == 2
     assert "there are ash, birch, cedar" in refused.stderr
     assert not Path("e").exists() or not list(Path("e").iterdir())
