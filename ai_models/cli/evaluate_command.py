@@ -26,7 +26,7 @@ from ai_models.core.settings import EvaluationConfig
 )  # fmt: skip
 @settings(
     EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "explained_errors", "leak_meter", "robustness",
-    "next_photographs", "seed", "workers",
+    "field_shift", "next_photographs", "seed", "workers",
 )  # fmt: skip
 @overwrite
 def command(

@@ -264,6 +264,7 @@ class EvaluationConfig(Config):
     robustness: bool = setting(
         False, "score the photographs again under six corruptions at five strengths (31 times the features)"
     )
+    field_shift: bool = setting(False, "score the photographs again on five other backgrounds (6 times the features)")
     next_photographs: bool = setting(True, "say what to photograph next (some seconds of fits; not in quick mode)")
     claims: tuple[str, ...] = setting((), "what you want to claim, such as 'f1 > 0.85 in every class'")
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)

@@ -22,7 +22,7 @@ from ai_models.evaluation.detection import detection_figures
 from ai_models.evaluation.figures import LEVEL, as_json, figures
 from ai_models.evaluation.scoring import Foreign, Model, Scored
 from ai_models.execution import map_ordered
-from ai_models.metrics import Interval, nll_losses, paired_difference
+from ai_models.metrics import Interval, clopper_pearson, nll_losses, paired_difference
 from ai_models.metrics.special import student_quantile
 
 __all__ = ["Change", "Judged", "condition_figures", "judge_changed", "paired_changes", "seen_size", "unmeasured"]
@@ -185,4 +185,6 @@ def _change(after: NDArray[np.float64], before: NDArray[np.float64], groups: NDA
     if found.groups < 2:
         return Interval(found.mean, float("nan"), float("nan"), LEVEL)
     half = student_quantile(0.5 + LEVEL / 2, found.groups - 1) * found.se
+    if half == 0:  # no photograph differs: what so many objects cannot exclude
+        half = clopper_pearson(0, found.groups, LEVEL).high
     return Interval(found.mean, found.mean - half, found.mean + half, LEVEL)

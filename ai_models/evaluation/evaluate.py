@@ -21,6 +21,7 @@ from ai_models.core.settings import EvaluationConfig, FeatureConfig
 from ai_models.evaluation.claims import check_names, claims
 from ai_models.evaluation.detection import detection_figures, false_alarms
 from ai_models.evaluation.explained_errors import ExplainedError, explain_errors, explained_figures
+from ai_models.evaluation.field_shift import field_shift_figures
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
@@ -207,6 +208,8 @@ class PerformanceAnalyzer:
             metrics["leak_meter"] = leak_figures(model, model_photographs(folder), config)
         if config.robustness:
             metrics["robustness"] = robustness_figures(model, scored, foreign, config)
+        if config.field_shift:
+            metrics["field_shift"] = field_shift_figures(model, scored, foreign, config)
         metrics["claims"] = claims(metrics, config.claims)
         return metrics
 

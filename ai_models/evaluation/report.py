@@ -10,6 +10,7 @@ from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation.calibration_section import add_calibration_section
 from ai_models.evaluation.claims_section import add_claims_section
 from ai_models.evaluation.classes_section import add_classes_section
+from ai_models.evaluation.field_shift_section import add_field_shift_section
 from ai_models.evaluation.foreign_section import add_foreign_section
 from ai_models.evaluation.foreign_shortcuts import add_foreign_shortcuts
 from ai_models.evaluation.gallery_section import add_gallery_sections
@@ -57,6 +58,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     add_verdicts_section(page, found.metrics)
     add_foreign_section(page, found)
     add_foreign_shortcuts(page, found.metrics)
+    add_field_shift_section(page, found.metrics)
     add_robustness_section(page, found.metrics)
     add_gap_section(page, found.metrics)
     add_leak_section(page, found.metrics)
