@@ -79,7 +79,7 @@ def main() -> None:
 def _pictures(
     manifest: Manifest, extractor: HybridFeatureExtractor, arguments: argparse.Namespace
 ) -> tuple[Manifest, Pictures]:
-    side = (extractor.config or FeatureConfig()).image_size
+    side = max((extractor.config or FeatureConfig()).image_sizes)
     images = [seen_size(read_image(file), side) for file in manifest.files]
     there = [i for i, image in enumerate(images) if find_background(image) is not None]
     print(f"{arguments.dataset}: background of one colour in {len(there)} of {len(images)} photographs", flush=True)
