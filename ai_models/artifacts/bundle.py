@@ -1,6 +1,6 @@
 """A model directory on disk: what is in it, how it is written, and what is checked before it is trusted.
 
-Format 1
+Format 2
 --------
 ``model.joblib``
     The whole `HybridClassifier`.
@@ -13,6 +13,8 @@ Format 1
     explanations are held against. No pictures.
 ``bundle.json``
     Written last: format number, size and SHA-256 of every file, versions, classes, digests.
+
+Format 1 had no class-conditional prediction sets; `read_bundle` refuses it by its number.
 
 The hashes stop accidents (a half copy, a damaged disk, files of two models mixed), not an attacker, who can rewrite
 ``bundle.json`` too; a bare `joblib.load` checks nothing at all. Load only models that you trust.
@@ -41,7 +43,7 @@ from ai_models.core.paths import write_bytes
 
 __all__ = ["FORMAT", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
 
-FORMAT = 1
+FORMAT = 2
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "onnxruntime", "pillow", "opencv-contrib-python-headless")
 _PICKLE_COMPATIBLE = {"scikit-learn": 2, "numpy": 1}
 """Library -> how many leading numbers of its version must agree for a pickle to be trusted to load."""

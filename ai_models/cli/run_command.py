@@ -40,6 +40,7 @@ from ai_models.core.settings import (
     "quick_mode",
     "use_dimensionality_reduction",
     "coverage",
+    "set_method",
     "ood_alpha",
     "confidence_threshold",
     "seed",

@@ -37,6 +37,7 @@ _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanc
     "quick_mode",
     "use_dimensionality_reduction",
     "coverage",
+    "set_method",
     "ood_alpha",
     "confidence_threshold",
     "seed",

@@ -37,7 +37,7 @@ class Prediction:
     probabilities
         Class name -> calibrated probability; they sum to 1.
     prediction_set
-        The classes that the stated coverage keeps in play.
+        The classes that the stated coverage, over all photographs, keeps in play; the verdict goes by it.
     ood_score
         Higher = more unusual.
     ood_p_value
@@ -46,6 +46,8 @@ class Prediction:
         See `OodVerdict`.
     reason
         Why the verdict is not ``in_domain``, in a clause; empty otherwise.
+    prediction_set_by_class
+        The classes that the coverage within each class keeps in play.
     """
 
     predicted_class: str
@@ -56,6 +58,7 @@ class Prediction:
     ood_p_value: float
     verdict: OodVerdict
     reason: str = ""
+    prediction_set_by_class: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,15 @@ class Predictions:
     probabilities
         float64 (n, k), rows sum to 1; NaN where the image is unreadable.
     sets
-        bool (n, k), the prediction sets.
+        bool (n, k), the pooled prediction sets.
     ood_scores, ood_p_values
         float64 (n,); NaN where the image is unreadable.
     verdicts
         n verdicts.
     reasons
         n clauses.
+    sets_by_class
+        bool (n, k), the class-conditional prediction sets; None where they are not known.
     """
 
     classes: tuple[str, ...]
@@ -85,6 +90,7 @@ class Predictions:
     ood_p_values: NDArray[np.float64]
     verdicts: tuple[OodVerdict, ...]
     reasons: tuple[str, ...] = field(default=())
+    sets_by_class: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -112,15 +118,19 @@ class Predictions:
             predicted_class=self.classes[int(row.argmax())] if readable else "",
             confidence=float(row.max()),
             probabilities={c: float(p) for c, p in zip(self.classes, row, strict=True)},
-            prediction_set=tuple(c for c, inside in zip(self.classes, self.sets[i], strict=True) if inside),
+            prediction_set=self._named(self.sets, i),
             ood_score=float(self.ood_scores[i]),
             ood_p_value=float(self.ood_p_values[i]),
             verdict=self.verdicts[i],
             reason=self.reasons[i] if self.reasons else "",
+            prediction_set_by_class=self._named(self.sets_by_class, i),
         )
 
     def __iter__(self) -> Iterator[Prediction]:
         return (self[i] for i in range(len(self)))
+
+    def _named(self, sets: NDArray[np.bool_] | None, i: int) -> tuple[str, ...]:
+        return () if sets is None else tuple(c for c, inside in zip(self.classes, sets[i], strict=True) if inside)
 
     def take(self, rows: NDArray[np.int64]) -> Predictions:
         """Return some rows, in the order given."""
@@ -132,11 +142,13 @@ class Predictions:
             self.ood_p_values[rows],
             tuple(self.verdicts[i] for i in rows.tolist()),
             tuple(self.reasons[i] for i in rows.tolist()) if self.reasons else (),
+            None if self.sets_by_class is None else self.sets_by_class[rows],
         )
 
     @classmethod
     def concatenated(cls, parts: Sequence[Predictions]) -> Predictions:
         """Return the rows of several predictions of the same classes, one after another."""
+        by_class = [p.sets_by_class for p in parts if p.sets_by_class is not None]
         return cls(
             parts[0].classes,
             np.concatenate([p.probabilities for p in parts]),
@@ -145,6 +157,7 @@ class Predictions:
             np.concatenate([p.ood_p_values for p in parts]),
             tuple(v for p in parts for v in p.verdicts),
             tuple(r for p in parts for r in p.reasons),
+            np.concatenate(by_class) if len(by_class) == len(parts) else None,
         )
 
     @classmethod
@@ -160,6 +173,7 @@ class Predictions:
             nothing.copy(),
             (OodVerdict.UNREADABLE,) * n,
             tuple(reasons),
+            np.zeros((n, k), dtype=np.bool_),
         )
 
     def among(self, places: NDArray[np.int64], reasons: Sequence[str]) -> Predictions:
@@ -191,14 +205,15 @@ class Predictions:
         if any(len(column) != len(self) for column in (paths, *more.values())):
             raise ValueError(f"paths and extra columns must have {len(self)} values, one for each prediction")
         header = ["path", *more, "predicted_class", "confidence", *(f"p_{to_text(c)}" for c in self.classes)]
-        rows: list[list[str]] = [[*header, "prediction_set", "ood_score", "ood_p_value", "verdict"]]
+        judged_by = ["prediction_set", "ood_score", "ood_p_value", "verdict", "prediction_set_by_class"]
+        rows: list[list[str]] = [[*header, *judged_by]]
         predicted, confidence = self.predicted, self.confidence
         for i, path in enumerate(paths):
-            members = [set_text(c) for c, inside in zip(self.classes, self.sets[i], strict=True) if inside]
+            pooled, by_class = ("|".join(map(set_text, self._named(s, i))) for s in (self.sets, self.sets_by_class))
             own = [to_text(values[i]) for values in more.values()]
             said = [to_text(predicted[i]), _number(confidence[i]), *(_number(p) for p in self.probabilities[i])]
             judged = [_number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
-            rows.append([to_text(path), *own, *said, "|".join(members), *judged])
+            rows.append([to_text(path), *own, *said, pooled, *judged, by_class])
         return csv_bytes(rows)
 
 

@@ -234,6 +234,9 @@ class TrainingConfig(Config):
     use_dimensionality_reduction: bool = setting(True, "principal components a block, fitted inside each fold")
     custom_members: tuple[str, ...] = setting((), "members of your own, as module:factory")
     coverage: float = setting(0.9, "share of prediction sets that hold the true class", ge=0.5, le=0.999)
+    set_method: str = setting(
+        "lac", "score of prediction sets: lac (smallest) or aps (growing with difficulty)", choices=("lac", "aps")
+    )
     ood_alpha: float = setting(0.05, "stated false-alarm rate of the out-of-distribution verdict", ge=0.001, le=0.5)
     confidence_threshold: float = setting(0.5, "below this confidence the verdict is at least unsure", ge=0, le=1)
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)

@@ -18,10 +18,10 @@ from ai_models.crossfit.candidates import baseline_specs, candidate_specs
 from ai_models.crossfit.network_choice import NetworkChoice, choose_networks, narrowed
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
-from ai_models.ensemble.combination import Choice, choose, row_losses, softmax
-from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.combination import Choice, choose, row_losses
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
+from ai_models.ensemble.prediction_sets import PredictionSets
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
@@ -225,13 +225,11 @@ def _detectors(
 def _judge(decision: Decision, detectors: FoldDetectors, rows: FittingRows, config: TrainingConfig) -> Judge:
     photographs = rows.photographs
     y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
-    true_class = softmax(decision.choice.oof_logits)[np.arange(len(y)), y]
     return Judge(
-        sets=ConformalReference().fit(1.0 - true_class, groups),
+        sets=PredictionSets(config.set_method, config.coverage).fit(decision.choice.probabilities, y, groups),
         outliers=OutlierTest().fit(
             decision.outlier_scores, groups, folds if len(detectors.folds) > 1 else np.zeros_like(folds)
         ),
-        coverage=config.coverage,
         alpha=config.ood_alpha,
         confidence_threshold=config.confidence_threshold,
     )

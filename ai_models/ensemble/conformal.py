@@ -4,11 +4,9 @@ For a new score s and reference scores s_i of G groups (physical objects), with 
 
     p(s) = (1 + sum over groups of the mean over the group's images of [s_i >= s]) / (G + 1)
 
-If the new object is exchangeable with the G objects, P(p <= a) <= a up to the weighting inside groups; so
-"p <= a" has a false-alarm rate of about a, and keeping the classes with p > 1 - coverage gives a set that holds the
-true class with about the stated coverage (split-conformal LAC; Vovk et al. 2005, Sadinle et al. 2019, taken over
-objects instead of images). The smallest p-value is 1 / (G + 1): with fewer than 9 objects nothing can ever be left
-out at 90 %, and the sets say so by holding every class.
+If the new object is exchangeable with the G objects, P(p <= a) <= a up to the weighting inside groups (Vovk et al.
+2005, taken over objects instead of images), so "p <= a" has a false-alarm rate of about a. The smallest p-value is
+1 / (G + 1).
 """
 
 from __future__ import annotations
@@ -20,7 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-__all__ = ["ConformalReference", "groups_needed", "prediction_sets"]
+from ai_models.metrics import Interval
+from ai_models.metrics.special import beta_quantile
+
+__all__ = ["ConformalReference", "coverage_to_expect", "groups_needed"]
 
 
 class ConformalReference(BaseEstimator):
@@ -63,33 +64,29 @@ class ConformalReference(BaseEstimator):
         return np.asarray(np.minimum((1.0 + self.tail_[first]) / (self.n_groups_ + 1.0), 1.0))
 
 
-def prediction_sets(
-    probabilities: NDArray[np.float64], reference: ConformalReference, coverage: float
-) -> NDArray[np.bool_]:
-    """Return which classes stay in play at the stated coverage.
-
-    Parameters
-    ----------
-    probabilities
-        float64 (n, k).
-    reference
-        Fitted on 1 - probability of the true class, out of fold.
-    coverage
-        In (0, 1).
-
-    Returns
-    -------
-    numpy.ndarray
-        bool (n, k); the likeliest class is always in (a set that holds nothing tells nobody anything, and coverage
-        only grows), and a row is full where there are too few objects to leave one out.
-    """
-    alpha = 1.0 - coverage
-    inside = np.asarray(reference.p_value(1.0 - probabilities) > alpha + 1e-12)
-    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
-    return inside
-
-
 def groups_needed(coverage: float) -> int:
     """Return the fewest objects with which a class can ever be left out: 9 for 90 %, 19 for 95 %."""
     alpha = 1.0 - coverage
     return math.ceil(1.0 / alpha - 1.0 - 1e-9)
+
+
+def coverage_to_expect(groups: int, coverage: float, level: float = 0.95) -> Interval:
+    """Return what share of new objects the sets of one calibration hold: its mean, and where it lies.
+
+    With n exchangeable calibration objects, one score each, the coverage that this calibration happens to have is
+    distributed as Beta(k, n + 1 - k), k = ceil((n + 1) coverage) (Vovk, Machine Learning 92, 2013); 1 where k > n.
+
+    Parameters
+    ----------
+    groups
+        n, the objects that were calibrated on.
+    coverage
+        The nominal coverage, in (0, 1).
+    level
+        Probability that the interval holds, half of the rest in each tail.
+    """
+    k = math.ceil((groups + 1) * coverage - 1e-9)
+    if k > groups:
+        return Interval(1.0, 1.0, 1.0, level)
+    low, high = (beta_quantile(q, k, groups + 1 - k) for q in (0.5 - level / 2, 0.5 + level / 2))
+    return Interval(k / (groups + 1), low, high, level)

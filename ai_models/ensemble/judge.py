@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.predictions import OodVerdict, Predictions
-from ai_models.ensemble.conformal import ConformalReference, prediction_sets
 from ai_models.ensemble.outliers import OutlierTest
+from ai_models.ensemble.prediction_sets import PredictionSets
 
 __all__ = ["Judge"]
 
@@ -21,22 +21,24 @@ class Judge:
     Attributes
     ----------
     sets
-        Out-of-fold values of 1 - probability of the true class, by object.
+        Which classes the out-of-fold probabilities of the training objects do not rule out.
     outliers
         From the detectors' scores to one score and its p-value.
-    coverage
-        Share of sets that hold the true class.
     alpha
         Stated false-alarm rate of ``ood``.
     confidence_threshold
         Below this confidence the verdict is at least ``unsure``.
     """
 
-    sets: ConformalReference
+    sets: PredictionSets
     outliers: OutlierTest
-    coverage: float
     alpha: float
     confidence_threshold: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of sets that are to hold the true class."""
+        return self.sets.coverage
 
     def judge(
         self, classes: tuple[str, ...], probabilities: NDArray[np.float64], detector_scores: NDArray[np.float64]
@@ -53,17 +55,18 @@ class Judge:
             float64 (folds, n, detectors) as `FoldDetectors.scores` gives them, or (n, detectors) for rows that one
             fold has scored; higher = more unusual.
         """
-        sets = prediction_sets(probabilities, self.sets, self.coverage)
+        sets, by_class = (self.sets.sets(probabilities, by_class=own) for own in (False, True))
         scores, p_values = self.outliers.test(detector_scores)
         verdicts, reasons = [], []
-        usual = self.sets.p_value(1.0 - probabilities.max(axis=1)) > 1.0 - self.coverage
+        best = (np.arange(len(probabilities)), probabilities.argmax(axis=1))
+        usual = self.sets.conforming(probabilities)[best]
         for size, fits, confidence, p in zip(
             sets.sum(axis=1), usual.tolist(), probabilities.max(axis=1), p_values, strict=True
         ):
             verdict, reason = self._verdict(int(size), fits, float(confidence), float(p))
             verdicts.append(verdict)
             reasons.append(reason)
-        return Predictions(classes, probabilities, sets, scores, p_values, tuple(verdicts), tuple(reasons))
+        return Predictions(classes, probabilities, sets, scores, p_values, tuple(verdicts), tuple(reasons), by_class)
 
     def _verdict(self, set_size: int, usual: bool, confidence: float, p_value: float) -> tuple[OodVerdict, str]:
         if p_value <= self.alpha:

@@ -37,6 +37,7 @@ from ai_models.evaluation.rows import (
     training_settings,
 )
 from ai_models.evaluation.scoring import Foreign, Model, Scored, score_foreign, score_out_of_fold, score_rows
+from ai_models.evaluation.set_figures import set_figures
 from ai_models.evaluation.speed import timings
 from ai_models.evaluation.suspects import Suspects, find_suspects, judged_rows
 
@@ -183,6 +184,10 @@ class PerformanceAnalyzer:
             "false_alarms": false_alarms(scored.predictions, scored.groups, training.get("ood_alpha")),
             "ood": {one.name: detection_figures(scored.predictions, scored.groups, one, config) for one in foreign},
             "ood_shortcuts": foreign_shortcuts(scored.manifest, foreign, config),
+            "prediction_sets": {
+                "promised": model.judge.sets.promised(model.classes),
+                "measured": set_figures(scored.y, scored.predictions, scored.groups),
+            },
             "left_out": [
                 {"path": to_text(item.path), "kind": item.kind, "detail": item.detail} for item in scored.left_out
             ],

@@ -21,6 +21,7 @@ from ai_models.evaluation.left_out_section import add_left_out_section
 from ai_models.evaluation.model_section import add_model_section
 from ai_models.evaluation.next_photographs_section import add_next_photographs_section
 from ai_models.evaluation.robustness_section import add_robustness_section
+from ai_models.evaluation.sets_section import add_sets_section
 from ai_models.evaluation.speed_section import add_speed_section
 from ai_models.evaluation.summary_section import add_summary_section
 from ai_models.evaluation.suspects_section import add_suspects_section
@@ -56,6 +57,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     add_classes_section(page, found.metrics)
     add_calibration_section(page, found)
     add_verdicts_section(page, found.metrics)
+    add_sets_section(page, found.metrics)
     add_foreign_section(page, found)
     add_foreign_shortcuts(page, found.metrics)
     add_field_shift_section(page, found.metrics)

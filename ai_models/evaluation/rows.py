@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_models.core.errors import BundleError, DataError, ImageError
 from ai_models.core.images import read_bytes, read_image, walk_images
@@ -182,16 +183,20 @@ def read_out_of_fold(model_dir: Path, classes: Sequence[str]) -> tuple[dict[str,
 
 def _predictions(rows: Sequence[Mapping[str, str]], classes: Sequence[str]) -> Predictions:
     columns = [f"p_{to_text(c)}" for c in classes]
-    members = [set(row["prediction_set"].split("|")) for row in rows]
+
+    def sets(column: str) -> NDArray[np.bool_]:
+        members = [set(row[column].split("|")) for row in rows]
+        table = np.array([[set_text(c) in inside for c in classes] for inside in members], dtype=np.bool_)
+        return table.reshape(-1, len(columns))
+
     return Predictions(
         tuple(classes),
         np.array([[_number(row[c]) for c in columns] for row in rows], dtype=np.float64).reshape(-1, len(columns)),
-        np.array([[set_text(c) in inside for c in classes] for inside in members], dtype=np.bool_).reshape(
-            -1, len(columns)
-        ),
+        sets("prediction_set"),
         np.array([_number(row["ood_score"]) for row in rows], dtype=np.float64),
         np.array([_number(row["ood_p_value"]) for row in rows], dtype=np.float64),
         tuple(OodVerdict(row["verdict"]) for row in rows),
+        sets_by_class=sets("prediction_set_by_class"),
     )
 
 

@@ -15,6 +15,7 @@ from ai_models.core.images import RGBImage
 from ai_models.core.predictions import Prediction, Predictions
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig
+from ai_models.ensemble.judge import Judge
 from ai_models.evaluation.rows import LeftOut, TestRows
 
 __all__ = ["Foreign", "Model", "Scored", "score_foreign", "score_out_of_fold", "score_rows"]
@@ -57,6 +58,7 @@ class Model(Protocol):
     """What evaluation needs of a classifier; `ai_models.classifier.HybridClassifier` has it."""
 
     classes: tuple[str, ...]
+    judge: Judge
 
     @property
     def extractor(self) -> Extractor: ...

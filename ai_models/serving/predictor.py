@@ -156,6 +156,7 @@ def respond(
             "verdict": str(verdict),
             "ood_p_value": prediction.ood_p_value,
             "prediction_set": [to_text(name) for name in prediction.prediction_set],
+            "prediction_set_by_class": [to_text(name) for name in prediction.prediction_set_by_class],
             "reason": reason,
         }
     )

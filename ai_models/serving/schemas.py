@@ -55,6 +55,9 @@ class PredictResponse(BaseModel):
     verdict: Literal["in_domain", "unsure", "ood"] = Field(description="What to make of the prediction.")
     ood_p_value: Share = Field(description="Share of known objects that look at least as unusual.")
     prediction_set: list[str] = Field(description="The classes that remain possible at the model's coverage.")
+    prediction_set_by_class: list[str] = Field(
+        description="The same where the coverage is to hold within each class, not over all photographs."
+    )
     reason: str = Field(description="Why the verdict is not `in_domain`; empty otherwise.")
     disclaimer: str = DISCLAIMER
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ai_models.core.counts import photographs_of
+from ai_models.core.counts import photographs_of, plural
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.conformal import groups_needed
 from ai_models.ensemble.judge import Judge
@@ -64,6 +64,9 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         f"| prediction sets that hold the true class (promised {model.judge.coverage:.0%}) "
         f"| {judged['set_coverage']:.3f} | {_ends(judged, 'set_coverage')} |",
         f"| classes in a set, mean | {judged['set_size']:.2f} | {_ends(judged, 'set_size')} |",
+        f"| sets by class that hold the true class (promised within each) "
+        f"| {judged['set_by_class_coverage']:.3f} | {_ends(judged, 'set_by_class_coverage')} |",
+        f"| classes in a set by class, mean | {judged['set_by_class_size']:.2f} | |",
         "",
         f"A perfectly calibrated model would show a calibration error of {judged['ece_of_a_calibrated_model']:.3f}",
         "with so few photographs. Intervals are over objects: photographs of one object (and its copies) count",
@@ -81,6 +84,7 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "",
         "* It knows only the classes above; another kind of object should come back as `ood`, and some will not.",
         f"* {_on_false_alarms(model.judge)}",
+        *(f"* {line}" for line in _on_sets(metrics["prediction_sets"])),
         "* The figures hold for photographs made like the training ones; another background, camera or light is",
         "  another question, to be measured with `amulet-ai evaluate --test-data-dir`.",
         "* A result is a preliminary assessment that an expert should confirm.",
@@ -121,6 +125,23 @@ def _on_false_alarms(judge: Judge) -> str:
 def _ends(judged: dict[str, Any], name: str) -> str:
     low, high = judged["intervals"][name]
     return "none" if low is None else f"{low:.3f} to {high:.3f}"
+
+
+def _on_sets(promised: dict[str, Any]) -> list[str]:
+    """Return how far the coverage can be trusted, and which classes have no promise of their own."""
+    pooled = promised["pooled"]
+    expected = pooled["to_expect"]
+    few = [f"{_cell(c)} ({n['groups']})" for c, n in promised["classes"].items() if n["reference"] == "pooled"]
+    lines = [
+        f"Prediction sets ({promised['method'].upper()}) are calibrated on {plural(pooled['groups'], 'object')}: "
+        f"expect {expected['low']:.1%} to {expected['high']:.1%} of them to hold the true class."
+    ]
+    if few:
+        lines.append(
+            f"Too few objects for {promised['coverage']:.0%} within the class ({promised['groups_needed']} needed), "
+            f"so the pooled set stands in: {', '.join(few)}."
+        )
+    return lines
 
 
 def _cell(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.records import Manifest, Split
 from ai_models.core.settings import FeatureConfig
-from ai_models.metrics import scorecard
+from ai_models.metrics import Interval, grouped_share, scorecard
 
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult
@@ -18,6 +19,7 @@ __all__ = ["headline", "training_metrics"]
 
 _DRAWS = 1000
 _TOLD = ("nll", "brier", "accuracy", "balanced_accuracy", "f1_macro", "ece", "set_coverage", "set_size")
+_CIRCULAR = ("set_coverage", "set_size", "set_by_class_coverage", "set_by_class_size")
 
 
 def headline(manifest: Manifest, predictions: Predictions, *, folds: int = 0, seed: int = 0) -> dict[str, Any]:
@@ -39,11 +41,12 @@ def headline(manifest: Manifest, predictions: Predictions, *, folds: int = 0, se
     p, groups = predictions.probabilities, manifest.groups
     verdicts = [str(v) for v in predictions.verdicts]
     card = scorecard(y, p, predictions.sets, groups, draws=_DRAWS, seed=seed, folds=folds)
-    told = {name: card.scalars[name] for name in _TOLD}
+    told = {**{name: card.scalars[name] for name in _TOLD}, **_by_class(y, predictions, groups)}
     return {
         "images": len(manifest),
         "groups": len(set(manifest.groups.tolist())),
         **{name: value.estimate for name, value in told.items()},
+        "set_by_class_size": _mean_size(predictions),
         "intervals": {name: [_finite(value.low), _finite(value.high)] for name, value in told.items()},
         "f1": {c: _finite(found.f1.estimate) for c, found in zip(predictions.classes, card.classes, strict=True)},
         "ece_of_a_calibrated_model": card.ece_floor.mean,
@@ -90,6 +93,7 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
             family: {"nll": s.nll, "balanced_accuracy": s.balanced_accuracy} for family, s in choice.standings.items()
         },
         "networks": _networks(result),
+        "prediction_sets": result.model.judge.sets.promised(result.model.classes),
         "copies_kept": None if gain is None else result.decision.use_copies,
         "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
     }
@@ -119,9 +123,20 @@ def _networks(result: TrainingResult) -> dict[str, Any]:
     }
 
 
+def _by_class(y: NDArray[np.int64], predictions: Predictions, groups: NDArray[np.str_]) -> dict[str, Interval]:
+    """Return how often the class-conditional sets hold the true class."""
+    sets = predictions.sets_by_class
+    return {} if sets is None else {"set_by_class_coverage": grouped_share(sets[np.arange(len(y)), y], groups)}
+
+
+def _mean_size(predictions: Predictions) -> float | None:
+    sets = predictions.sets_by_class
+    return None if sets is None else float(sets.sum(axis=1).mean())
+
+
 def _judged(figures: dict[str, Any], *, nested: bool) -> dict[str, Any]:
     """Leave out what only repeats its own definition: references judged by the scores that they are made of."""
-    circular = () if nested else ("set_coverage", "set_size", "verdicts")
+    circular = () if nested else (*_CIRCULAR, "verdicts")
     kept = {name: value for name, value in figures.items() if name not in circular}
     return kept | {"intervals": {name: ends for name, ends in figures["intervals"].items() if name not in circular}}
 

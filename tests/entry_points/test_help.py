@@ -23,7 +23,8 @@ PROMISED = {
     "extract": "--data-dir --manifest --output-dir --device --backbone --cache-dir --no-cache",
     "train": "--data-dir --output-dir --quick-mode --cv-folds --test-size --verbose --manifest --groups "
     "--seed --device --backbone --weights --preprocess --cache-dir --max-cache-size-gb --no-cache --workers "
-    "--coverage --ood-alpha --confidence-threshold --use-dimensionality-reduction --no-use-dimensionality-reduction "
+    "--coverage --set-method --ood-alpha --confidence-threshold --use-dimensionality-reduction "
+    "--no-use-dimensionality-reduction "
     "--overwrite --cnn --no-cnn --hog --no-hog --lbp --sift --colour --orb",
     "evaluate": "--model-dir --output-dir --test-data-dir --quick --ood-dir --seed --overwrite",
     "compare": "--output-dir --bootstrap-draws --seed --workers --overwrite",

@@ -36,7 +36,7 @@ def test_the_bundle_lists_every_file_with_its_hash(tiny_model: Path) -> None:
         data = (tiny_model / name).read_bytes()
         assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert bundle["classes"] == ["blobs", "checks", "ลายทาง"]
-    assert bundle["format"] == 1
+    assert bundle["format"] == 2
 
 
 def test_loading_gives_the_same_predictions_after_a_move(
@@ -121,12 +121,13 @@ def test_other_formats_and_versions_are_refused(copy: Path) -> None:
     _edited(copy, libraries={**libraries, "scikit-learn": "0.24.0"})
     with pytest.raises(BundleError, match=r"pip install 'scikit-learn==0\.24\.0'"):
         load_model(copy)
-    _edited(copy, libraries=libraries, format=99)
-    with pytest.raises(BundleError, match="format 99"):
-        load_model(copy)
+    for other in (1, 99):
+        _edited(copy, libraries=libraries, format=other)
+        with pytest.raises(BundleError, match=f"format {other}, this version reads 2: .* or train again"):
+            load_model(copy)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": []}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 2, "files": []}'])
 def test_a_damaged_bundle_is_one_sentence(copy: Path, text: str) -> None:
     (copy / "bundle.json").write_text(text, encoding="utf-8")
     with pytest.raises(BundleError, match="damaged"):

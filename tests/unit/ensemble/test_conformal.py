@@ -1,11 +1,12 @@
-"""P-values against a closed form, against MAPIE, and by what they promise."""
+"""P-values against a closed form, and by what they promise."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
-from ai_models.ensemble.conformal import ConformalReference, groups_needed, prediction_sets
+from ai_models.ensemble.conformal import ConformalReference, coverage_to_expect, groups_needed
 
 
 def test_p_value_by_hand() -> None:
@@ -34,36 +35,19 @@ def test_repeating_an_image_does_not_change_the_reference() -> None:
     assert often.p_value(new) == pytest.approx(once.p_value(new))
 
 
-def test_sets_equal_mapie_when_every_image_is_its_own_object() -> None:
-    from mapie.classification import SplitConformalClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    rng = np.random.default_rng(2)
-    centres = rng.normal(size=(4, 5))
-    y = rng.integers(0, 4, size=600)
-    X = centres[y] + rng.normal(size=(600, 5))
-    model = LogisticRegression().fit(X[:200], y[:200])
-    oracle = SplitConformalClassifier(model, confidence_level=0.9, conformity_score="lac", prefit=True)
-    oracle.conformalize(X[200:400], y[200:400])
-    _, theirs = oracle.predict_set(X[400:])
-    p = model.predict_proba(X[200:400])
-    reference = ConformalReference().fit(1 - p[np.arange(200), y[200:400]], np.arange(200))
-    ours = prediction_sets(model.predict_proba(X[400:]), reference, 0.9)
-    empty = ~theirs[:, :, 0].any(axis=1)  # where MAPIE's set is empty, ours holds the likeliest class
-    assert (ours == theirs[:, :, 0])[~empty].mean() > 0.999
-    assert (ours[empty].sum(axis=1) == 1).all()
-    assert ours[np.arange(200), y[400:]].mean() == pytest.approx(0.9, abs=0.06)
-
-
 @pytest.mark.parametrize(("coverage", "needed"), [(0.9, 9), (0.95, 19), (0.8, 4), (0.5, 1)])
-def test_too_few_objects_leave_nothing_out(coverage: float, needed: int) -> None:
+def test_objects_needed(coverage: float, needed: int) -> None:
     assert groups_needed(coverage) == needed
-    sure = np.array([[1.0, 0.0]])
-    few = ConformalReference().fit(np.zeros(needed - 1), np.arange(needed - 1)) if needed > 1 else None
-    enough = ConformalReference().fit(np.zeros(needed), np.arange(needed))
-    if few is not None:
-        assert prediction_sets(sure, few, coverage).all()
-    assert prediction_sets(sure, enough, coverage).tolist() == [[True, False]]
+    assert coverage_to_expect(needed - 1, coverage) == (1.0, 1.0, 1.0, 0.95)
+    assert coverage_to_expect(needed, coverage).low < coverage < 1
+
+
+def test_coverage_to_expect_is_the_beta_distribution_of_split_conformal_coverage() -> None:
+    found = coverage_to_expect(30, 0.9)
+    assert found[:3] == pytest.approx((28 / 31, *beta(28, 3).ppf([0.025, 0.975])))
+    rng = np.random.default_rng(3)  # coverage of one calibration = probability below its 28th smallest of 30 scores
+    coverages = np.sort(rng.random((4000, 30)), axis=1)[:, 27]
+    assert np.quantile(coverages, [0.025, 0.975]) == pytest.approx(found[1:3], abs=0.01)
 
 
 def test_empty_or_broken_references_are_refused() -> None:

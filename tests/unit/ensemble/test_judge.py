@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ai_models.core.predictions import OodVerdict
-from ai_models.ensemble.conformal import ConformalReference
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import DETECTORS, OutlierTest
+from ai_models.ensemble.prediction_sets import PredictionSets
 
 OBJECTS = np.arange(60)
 
@@ -17,10 +17,10 @@ OBJECTS = np.arange(60)
 def judge() -> Judge:
     """Sixty objects whose true class had a probability of .95 to 1; outlier scores 0 to 59."""
     spread = np.repeat(OBJECTS[:, None], len(DETECTORS), axis=1).astype(np.float64)
+    misfits = np.linspace(0.0, 0.05, 60)
     return Judge(
-        sets=ConformalReference().fit(np.linspace(0.0, 0.05, 60), OBJECTS),
+        sets=PredictionSets("lac", 0.9).fit(np.stack([1 - misfits, misfits], axis=1), np.zeros(60, int), OBJECTS),
         outliers=OutlierTest().fit(spread, OBJECTS, OBJECTS % 3),
-        coverage=0.9,
         alpha=0.05,
         confidence_threshold=0.5,
     )

@@ -17,10 +17,10 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.combination import Combination
-from ai_models.ensemble.conformal import ConformalReference
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.members import MemberSpec
 from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
+from ai_models.ensemble.prediction_sets import PredictionSets
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.features.hybrid import HybridFeatureExtractor
@@ -77,9 +77,9 @@ def _write_model(manifest: Manifest, folder: Path) -> Path:
     detector = OutlierDetector((slice(None),)).fit(X, y)
     p = ensemble.predict_proba(scaler.transform(X))
     judge = Judge(
-        ConformalReference().fit(1 - p[np.arange(len(y)), y], training.groups),
+        PredictionSets().fit(p, y, training.groups),
         OutlierTest().fit(detector.scores(X), training.groups, np.zeros(len(y))),
-        0.9, 0.05, 0.5,
+        0.05, 0.5,
     )  # fmt: skip
     model = HybridClassifier(extractor, scaler, ensemble, FoldDetectors((detector,)), judge, classes)
     own = {"label": training.labels.tolist(), "group": [r.group for r in training], "fold": ["0"] * len(training)}

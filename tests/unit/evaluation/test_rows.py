@@ -68,12 +68,14 @@ def test_out_of_fold_file_is_read_as_it_was_written(tmp_path):
     p = np.array([[0.25, 0.75], [np.nan, np.nan]])
     sets = np.array([[False, True], [False, False]])
     verdicts = (OodVerdict.UNSURE, OodVerdict.UNREADABLE)
-    written = Predictions(("a_b", "c\\d"), p, sets, np.array([1.5, np.nan]), np.array([0.5, np.nan]), verdicts)
+    unusual = (np.array([1.5, np.nan]), np.array([0.5, np.nan]))
+    written = Predictions(("a_b", "c\\d"), p, sets, *unusual, verdicts, sets_by_class=~sets & ~np.isnan(p))
     (tmp_path / "oof_predictions.csv").write_bytes(written.to_csv(["x\\y.png", "z.png"], {"label": ["a_b", "c"]}))
     places, read = read_out_of_fold(tmp_path, written.classes)
     assert places == {"x\\y.png": 0, "z.png": 1}
     np.testing.assert_array_equal(read.probabilities, p)
     np.testing.assert_array_equal(read.sets, sets)
+    np.testing.assert_array_equal(read.sets_by_class, written.sets_by_class)
     assert read.verdicts == verdicts
     with pytest.raises(BundleError, match="cannot be read"):
         read_out_of_fold(tmp_path, ("other",))

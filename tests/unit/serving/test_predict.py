@@ -12,7 +12,7 @@ from ai_models.artifacts import read_bundle
 
 FIELDS = {
     "success", "predicted_class", "confidence", "probabilities", "processing_time_ms", "model_version", "verdict",
-    "ood_p_value", "prediction_set", "reason", "disclaimer",
+    "ood_p_value", "prediction_set", "prediction_set_by_class", "reason", "disclaimer",
 }  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def test_both_routes_say_what_the_model_says(service, model, tiny_model, texture
         assert by_text["ood_p_value"] == pytest.approx(known.ood_p_value, abs=1e-6)
         assert (by_text["verdict"], by_text["reason"]) == (str(known.verdict), known.reason)
         assert by_text["prediction_set"] == list(known.prediction_set)
+        assert by_text["prediction_set_by_class"] == list(known.prediction_set_by_class)
         assert by_text["model_version"] == read_bundle(tiny_model)["model_digest"][:12]
         assert 0 < by_text["processing_time_ms"] < 60_000
         assert "ผลประเมินเป็นเบื้องต้น ควรให้ผู้เชี่ยวชาญยืนยัน" in by_text["disclaimer"]
