@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.images import RGBImage
+from ai_models.core.quality_levels import NORMAL, QUALITY_COLUMNS, STRICT, fault_words
 
-__all__ = ["NORMAL", "STRICT", "QualityScores", "assess", "failures"]
+__all__ = ["NORMAL", "STRICT", "QualityScores", "assess", "failures", "quality_row"]
 
 _SIDE = 256  # the variance of the Laplacian depends on the scale, so it is taken at one
 _BLUR = (0.003, 0.3)  # variance of the Laplacian over variance of the image: hopeless, sharp
@@ -25,11 +26,6 @@ _HIGHLIGHT = (20.0, 90.0)  # distance of the 5th percentile from white: burnt ou
 _CONTRAST = (0.0, 180.0)  # grey levels between the 1st and the 99th percentile
 _RESOLUTION = (16.0, 512.0)  # short side in pixels, on a logarithmic scale
 _WEIGHTS = {"blur": 0.4, "brightness": 0.2, "contrast": 0.2, "resolution": 0.2}
-
-NORMAL = {"blur": 0.3, "brightness": 0.2, "contrast": 0.22, "resolution": 0.4}
-"""Least score of each kind at the normal level (resolution: a short side of 64 pixels)."""
-STRICT = {"blur": 0.5, "brightness": 0.5, "contrast": 0.45, "resolution": 0.76}
-"""Least score of each kind at the strict level (resolution: a short side of 223 pixels)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +83,21 @@ def assess(image: RGBImage, *, width: int | None = None, height: int | None = No
     return QualityScores(**scores, overall=overall, overexposed=highlight < shadow)
 
 
+def quality_row(image: RGBImage, side: int) -> NDArray[np.float32]:
+    """Return the quality of an image as a row of numbers, float32 (5,), in the order of `QUALITY_COLUMNS`.
+
+    Parameters
+    ----------
+    image
+        uint8 (h, w, 3), RGB, perhaps reduced from a larger one.
+    side
+        Pixels below which no side was reduced: beyond them the size of the original is not known, nor needed.
+    """
+    height, width = image.shape[:2]
+    scores = assess(image, width=min(width, side), height=min(height, side))
+    return np.array([getattr(scores, name) for name in QUALITY_COLUMNS], dtype=np.float32)
+
+
 def failures(scores: QualityScores, *, strict: bool = False) -> tuple[str, ...]:
     """Return why an image does not pass, such as ``"blurred (0.12 < 0.30)"``; empty when it passes.
 
@@ -97,15 +108,9 @@ def failures(scores: QualityScores, *, strict: bool = False) -> tuple[str, ...]:
     strict
         Judge by `STRICT` instead of `NORMAL`.
     """
-    words = {
-        "blur": "blurred",
-        "brightness": "too bright" if scores.overexposed else "too dark",
-        "contrast": "low contrast",
-        "resolution": "low resolution",
-    }
     levels = STRICT if strict else NORMAL
     return tuple(
-        f"{words[name]} ({getattr(scores, name):.2f} < {level:.2f})"
+        f"{fault_words(name, overexposed=scores.overexposed)} ({getattr(scores, name):.2f} < {level:.2f})"
         for name, level in levels.items()
         if getattr(scores, name) < level
     )

@@ -26,6 +26,7 @@ from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
 from ai_models.evaluation.foreign_shortcuts import foreign_shortcuts
 from ai_models.evaluation.importance import block_importance, feature_importance
 from ai_models.evaluation.leak_meter import leak_figures
+from ai_models.evaluation.near_classes import near_class_figures
 from ai_models.evaluation.next_photographs import NextPhotographs, advise
 from ai_models.evaluation.robustness import robustness_figures
 from ai_models.evaluation.rows import (
@@ -215,6 +216,8 @@ class PerformanceAnalyzer:
             metrics["robustness"] = robustness_figures(model, scored, foreign, config)
         if config.field_shift:
             metrics["field_shift"] = field_shift_figures(model, scored, foreign, config)
+        if not config.quick:
+            metrics["unknown_classes"] = near_class_figures(model, out_of_fold_rows(folder).manifest, config)
         metrics["claims"] = claims(metrics, config.claims)
         return metrics
 

@@ -19,6 +19,7 @@ from ai_models.evaluation.importance_section import add_importance_section
 from ai_models.evaluation.leak_section import add_leak_section
 from ai_models.evaluation.left_out_section import add_left_out_section
 from ai_models.evaluation.model_section import add_model_section
+from ai_models.evaluation.near_classes_section import add_near_classes_section
 from ai_models.evaluation.next_photographs_section import add_next_photographs_section
 from ai_models.evaluation.robustness_section import add_robustness_section
 from ai_models.evaluation.sets_section import add_sets_section
@@ -61,6 +62,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     add_foreign_section(page, found)
     add_foreign_shortcuts(page, found.metrics)
     add_field_shift_section(page, found.metrics)
+    add_near_classes_section(page, found.metrics)
     add_robustness_section(page, found.metrics)
     add_gap_section(page, found.metrics)
     add_leak_section(page, found.metrics)

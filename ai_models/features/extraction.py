@@ -18,16 +18,23 @@ from ai_models.core.errors import DataError, ImageError
 from ai_models.core.images import RGBImage
 from ai_models.core.paths import to_text
 from ai_models.core.progress import progress
+from ai_models.core.quality_levels import QUALITY_COLUMNS
 from ai_models.core.settings import PreprocessConfig
 from ai_models.execution import map_ordered
 from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.cache import FeatureCache
 from ai_models.preprocessing import preprocess
+from ai_models.quality import quality_row
 
 __all__ = ["Item", "RawFeatures", "block_identity", "block_key", "extract_raw", "working_image", "working_images"]
 
 Item = str | os.PathLike[str] | bytes | RGBImage
 """A path, the bytes of an image file, or an RGB image: uint8 (h, w, 3)."""
+
+QUALITY = "photo.quality"
+"""Name under which the quality of photographs is cached; no block can bear it."""
+QUALITY_VERSION = 1
+"""Raise it whenever `ai_models.quality` measures otherwise."""
 
 _KEPT_BYTES = 32 * 2**20  # of files in a chunk; beyond, a file is read again for decoding
 
@@ -43,10 +50,14 @@ class RawFeatures:
         could not be read are zero.
     errors
         By row: why the image could not be read.
+    quality
+        float32 (n, 5), how good each photograph is, columns as `ai_models.core.quality_levels.QUALITY_COLUMNS`; zero
+        where it could not be read. No feature: it is not encoded, and no member sees it. None where it was not taken.
     """
 
     blocks: dict[str, NDArray[Any]]
     errors: dict[int, str] = field(default_factory=dict)
+    quality: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.blocks.values())))
@@ -56,18 +67,22 @@ class RawFeatures:
         rows = np.asarray(indices)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.intp)
         errors = {new: self.errors[old] for new, old in enumerate(rows.tolist()) if old in self.errors}
-        return type(self)({name: block[rows] for name, block in self.blocks.items()}, errors)
+        quality = None if self.quality is None else self.quality[rows]
+        return type(self)({name: block[rows] for name, block in self.blocks.items()}, errors, quality)
 
 
 def working_image(item: bytes | RGBImage, size: int, config: PreprocessConfig) -> RGBImage:
     """Return the image that blocks of one size see: uint8 (size, size, 3), RGB; see `working_images`."""
-    return working_images(item, (size,), config)[size]
+    return working_images(item, (size,), config, size)[0][size]
 
 
-def working_images(item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig) -> dict[int, RGBImage]:
-    """Return what blocks see of an image by the side of their square: uint8 (size, size, 3), RGB.
+def working_images(
+    item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig, quality_side: int
+) -> tuple[dict[int, RGBImage], NDArray[np.float32]]:
+    """Return what blocks see of an image by the side of their square: uint8 (size, size, 3), RGB; and its quality.
 
     Each comes from the image itself, none from another; what several sizes share is decoded and preprocessed once.
+    Quality is that of the photograph before preprocessing, decoded for squares of `quality_side`.
 
     Raises
     ------
@@ -75,12 +90,14 @@ def working_images(item: bytes | RGBImage, sizes: Iterable[int], config: Preproc
         When bytes cannot be decoded.
     """
     wanted = tuple(sizes)
-    decoded = images.decode_for(item, wanted) if isinstance(item, bytes) else dict.fromkeys(wanted, item)
+    every = tuple(dict.fromkeys((*wanted, quality_side)))
+    decoded = images.decode_for(item, every) if isinstance(item, bytes) else dict.fromkeys(every, item)
     prepared: dict[int, RGBImage] = {}
-    for pixels in decoded.values():
-        if id(pixels) not in prepared:
-            prepared[id(pixels)] = preprocess(pixels, config)
-    return {size: images.resize(prepared[id(decoded[size])], size) for size in wanted}
+    for size in wanted:
+        if id(decoded[size]) not in prepared:
+            prepared[id(decoded[size])] = preprocess(decoded[size], config)
+    squares = {size: images.resize(prepared[id(decoded[size])], size) for size in wanted}
+    return squares, quality_row(decoded[quality_side], quality_side)
 
 
 def block_identity(block: BaseFeatureExtractor, config: PreprocessConfig) -> dict[str, Any]:
@@ -100,6 +117,12 @@ def block_key(block: BaseFeatureExtractor, config: PreprocessConfig) -> str:
     """Return the key under which a block's rows are cached: its identity, the decoder and the backend."""
     parts = [block_identity(block, config), images.decoder_id(), block.backend()]
     return f"{block.name}-{hashlib.sha256(canonical_json(parts)).hexdigest()[:32]}"
+
+
+def quality_key(side: int) -> str:
+    """Return the key under which the quality of photographs is cached: its version, the side, the decoder."""
+    parts = [QUALITY_VERSION, side, images.decoder_id()]
+    return f"{QUALITY}-{hashlib.sha256(canonical_json(parts)).hexdigest()[:32]}"
 
 
 def extract_raw(
@@ -138,6 +161,8 @@ def extract_raw(
             row = work.compute(block, [np.zeros((block.image_size, block.image_size, 3), dtype=np.uint8)])
             raw.blocks[block.name] = np.zeros((len(items), *row.shape[1:]), dtype=row.dtype)
     raw.blocks = {block.name: raw.blocks[block.name] for block in blocks}
+    if raw.quality is None:
+        raw.quality = np.zeros((len(items), len(QUALITY_COLUMNS)), dtype=np.float32)
     return raw
 
 
@@ -146,6 +171,10 @@ def _store(raw: RawFeatures, part: RawFeatures, start: int, total: int) -> None:
         if name not in raw.blocks:
             raw.blocks[name] = np.zeros((total, *rows.shape[1:]), dtype=rows.dtype)
         raw.blocks[name][start : start + len(rows)] = rows
+    if part.quality is not None:
+        if raw.quality is None:
+            raw.quality = np.zeros((total, part.quality.shape[1]), dtype=np.float32)
+        raw.quality[start : start + len(part.quality)] = part.quality
     raw.errors.update((start + row, error) for row, error in part.errors.items())
 
 
@@ -168,15 +197,18 @@ class _Extraction:
         self.config = config
         self.cache = cache
         self.keep = keep and cache is not None  # a single image is not worth five synced files: a service sees it once
+        self.quality_side = min(block.image_size for block in blocks)
         self.keys = {block.name: block_key(block, config) for block in blocks} if cache is not None else {}
+        self.keys[QUALITY] = quality_key(self.quality_side)
 
     def run(self, items: Sequence[Item]) -> RawFeatures:
         """Return the raw blocks of a chunk."""
         keys, sources, errors = self._look_at(items)
         wanted = list(dict.fromkeys(keys.values()))
-        rows = {block.name: self._cached(block, wanted) for block in self.blocks}
+        rows = {name: self._cached(name, wanted) for name in (*(block.name for block in self.blocks), QUALITY)}
         missing = {key: self._sizes_missing(key, rows) for key in wanted}
-        decoded, faults = self._decode({key: sources[key] for key in wanted if missing[key]}, missing, items)
+        unknown = [key for key in wanted if missing[key] or key not in rows[QUALITY]]
+        decoded, measured, faults = self._decode({key: sources[key] for key in unknown}, missing, items)
         for block in self.blocks:
             need = [key for key in wanted if key not in rows[block.name] and key in decoded]
             if need:
@@ -184,6 +216,10 @@ class _Extraction:
                 if self.keep and self.cache is not None:
                     self.cache.put(self.keys[block.name], need, computed)
                 rows[block.name].update(zip(need, computed, strict=True))
+        new = [key for key in measured if key not in rows[QUALITY]]
+        if self.keep and self.cache is not None and new:
+            self.cache.put(self.keys[QUALITY], new, np.stack([measured[key] for key in new]))
+        rows[QUALITY].update(measured)
         errors |= {row: faults[key] for row, key in keys.items() if key in faults}
         good = {row: key for row, key in keys.items() if key not in faults}
         return RawFeatures(
@@ -191,6 +227,7 @@ class _Extraction:
             if good
             else {},
             errors,
+            _fill(len(items), {row: rows[QUALITY][key] for row, key in good.items()}) if good else None,
         )
 
     def compute(self, block: BaseFeatureExtractor, working: list[RGBImage]) -> NDArray[Any]:
@@ -235,8 +272,8 @@ class _Extraction:
                 sources[keys[row]] = data if kept <= _KEPT_BYTES else row
         return keys, sources, errors
 
-    def _cached(self, block: BaseFeatureExtractor, keys: list[str]) -> dict[str, NDArray[Any]]:
-        return self.cache.get(self.keys[block.name], keys) if self.cache is not None else {}
+    def _cached(self, name: str, keys: list[str]) -> dict[str, NDArray[Any]]:
+        return self.cache.get(self.keys[name], keys) if self.cache is not None else {}
 
     def _sizes_missing(self, key: str, rows: Mapping[str, Mapping[str, NDArray[Any]]]) -> tuple[int, ...]:
         """Return the sides that an image is needed in, each once, for blocks that do not know it yet."""
@@ -247,18 +284,19 @@ class _Extraction:
         sources: dict[str, bytes | RGBImage | int],
         sizes: Mapping[str, tuple[int, ...]],
         items: Sequence[Item],
-    ) -> tuple[dict[str, dict[int, RGBImage]], dict[str, str]]:
-        """Return working images by key and side, and error by key."""
+    ) -> tuple[dict[str, dict[int, RGBImage]], dict[str, NDArray[np.float32]], dict[str, str]]:
+        """Return working images by key and side, quality by key, and error by key."""
         decoded: dict[str, dict[int, RGBImage]] = {}
+        measured: dict[str, NDArray[np.float32]] = {}
         errors: dict[str, str] = {}
         for key, source in sources.items():
             try:
                 if isinstance(source, int):
                     source = _read_again(items[source], key)  # noqa: PLW2901 (what the number stands for)
-                decoded[key] = working_images(source, sizes[key], self.config)
+                decoded[key], measured[key] = working_images(source, sizes[key], self.config, self.quality_side)
             except ImageError as error:
                 errors[key] = str(error)
-        return decoded, errors
+        return decoded, measured, errors
 
 
 def _fill(count: int, rows: dict[int, NDArray[Any]]) -> NDArray[Any]:

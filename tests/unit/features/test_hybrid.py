@@ -16,11 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ai_models.core.errors import DataError
+from ai_models.core.images import read_image
 from ai_models.core.settings import FeatureConfig, PreprocessConfig
 from ai_models.features import BaseFeatureExtractor, HybridFeatureExtractor, register
 from ai_models.features import extraction as extraction_module
 from ai_models.features.extraction import block_key
 from ai_models.features.hog import HogExtractor
+from ai_models.quality import quality_row
 
 SIZE = 64
 
@@ -254,9 +256,26 @@ def test_cache_is_switched_measured_and_cleared(tmp_path: Path, files: list[Path
     extractor.extract_raw(files)
     extractor.extract_raw(files)
     stats = extractor.cache_stats
-    assert (stats["hits"], stats["misses"], stats["max_bytes"]) == (36, 36, 2**29)
+    kept = 9 * (4 + 1)  # four blocks and the quality of the photograph
+    assert (stats["hits"], stats["misses"], stats["max_bytes"]) == (kept, kept, 2**29)
     extractor.clear_cache()
     assert extractor.cache_stats["bytes"] == 0
+
+
+def test_the_quality_comes_with_the_features_cached_or_not(tmp_path: Path, files: list[Path]) -> None:
+    extractor = HybridFeatureExtractor(config(tmp_path))
+    fresh, cached = extractor.extract_raw(files), extractor.extract_raw(files)
+    assert fresh.quality is not None
+    assert cached.quality is not None
+    assert (fresh.quality == cached.quality).all()
+    side = min(block.image_size for block in extractor._blocks())
+    by_hand = np.stack([quality_row(read_image(file, size=side), side) for file in files])
+    assert (fresh.quality == by_hand).all()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    mixed = extractor.extract_raw([files[1], broken, files[0].read_bytes()], on_error="record")
+    assert (mixed.quality == np.stack([by_hand[1], np.zeros(5), by_hand[0]])).all()
+    assert (mixed.take([2, 0]).quality == by_hand[:2]).all()
 
 
 def test_one_image_is_not_kept(tmp_path: Path, files: list[Path]) -> None:
