@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -73,31 +73,35 @@ class RawFeatures:
 
 def working_image(item: bytes | RGBImage, size: int, config: PreprocessConfig) -> RGBImage:
     """Return the image that blocks of one size see: uint8 (size, size, 3), RGB; see `working_images`."""
-    return working_images(item, (size,), config, size)[0][size]
+    return working_images(item, (size,), config)[size]
 
 
-def working_images(
-    item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig, quality_side: int
-) -> tuple[dict[int, RGBImage], NDArray[np.float32]]:
-    """Return what blocks see of an image by the side of their square: uint8 (size, size, 3), RGB; and its quality.
+def working_images(item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig) -> dict[int, RGBImage]:
+    """Return what blocks see of an image by the side of their square: uint8 (size, size, 3), RGB.
 
     Each comes from the image itself, none from another; what several sizes share is decoded and preprocessed once.
-    Quality is that of the photograph before preprocessing, decoded for squares of `quality_side`.
 
     Raises
     ------
     ImageError
         When bytes cannot be decoded.
     """
+    return _seen(item, sizes, config, None)[0]
+
+
+def _seen(
+    item: bytes | RGBImage, sizes: Iterable[int], config: PreprocessConfig, quality_side: int | None
+) -> tuple[dict[int, RGBImage], NDArray[np.float32] | None]:
+    """Return the working images, and the quality of the photograph as decoded for squares of `quality_side`, if any."""
     wanted = tuple(sizes)
-    every = tuple(dict.fromkeys((*wanted, quality_side)))
+    every = tuple(dict.fromkeys((*wanted, quality_side) if quality_side else wanted))
     decoded = images.decode_for(item, every) if isinstance(item, bytes) else dict.fromkeys(every, item)
     prepared: dict[int, RGBImage] = {}
     for size in wanted:
         if id(decoded[size]) not in prepared:
             prepared[id(decoded[size])] = preprocess(decoded[size], config)
     squares = {size: images.resize(prepared[id(decoded[size])], size) for size in wanted}
-    return squares, quality_row(decoded[quality_side], quality_side)
+    return squares, quality_row(decoded[quality_side], quality_side) if quality_side else None
 
 
 def block_identity(block: BaseFeatureExtractor, config: PreprocessConfig) -> dict[str, Any]:
@@ -207,8 +211,9 @@ class _Extraction:
         wanted = list(dict.fromkeys(keys.values()))
         rows = {name: self._cached(name, wanted) for name in (*(block.name for block in self.blocks), QUALITY)}
         missing = {key: self._sizes_missing(key, rows) for key in wanted}
-        unknown = [key for key in wanted if missing[key] or key not in rows[QUALITY]]
-        decoded, measured, faults = self._decode({key: sources[key] for key in unknown}, missing, items)
+        unjudged = {key for key in wanted if key not in rows[QUALITY]}
+        unknown = [key for key in wanted if missing[key] or key in unjudged]
+        decoded, measured, faults = self._decode({key: sources[key] for key in unknown}, missing, unjudged, items)
         for block in self.blocks:
             need = [key for key in wanted if key not in rows[block.name] and key in decoded]
             if need:
@@ -216,9 +221,8 @@ class _Extraction:
                 if self.keep and self.cache is not None:
                     self.cache.put(self.keys[block.name], need, computed)
                 rows[block.name].update(zip(need, computed, strict=True))
-        new = [key for key in measured if key not in rows[QUALITY]]
-        if self.keep and self.cache is not None and new:
-            self.cache.put(self.keys[QUALITY], new, np.stack([measured[key] for key in new]))
+        if self.keep and self.cache is not None and measured:
+            self.cache.put(self.keys[QUALITY], list(measured), np.stack(list(measured.values())))
         rows[QUALITY].update(measured)
         errors |= {row: faults[key] for row, key in keys.items() if key in faults}
         good = {row: key for row, key in keys.items() if key not in faults}
@@ -283,6 +287,7 @@ class _Extraction:
         self,
         sources: dict[str, bytes | RGBImage | int],
         sizes: Mapping[str, tuple[int, ...]],
+        unjudged: Set[str],
         items: Sequence[Item],
     ) -> tuple[dict[str, dict[int, RGBImage]], dict[str, NDArray[np.float32]], dict[str, str]]:
         """Return working images by key and side, quality by key, and error by key."""
@@ -293,7 +298,10 @@ class _Extraction:
             try:
                 if isinstance(source, int):
                     source = _read_again(items[source], key)  # noqa: PLW2901 (what the number stands for)
-                decoded[key], measured[key] = working_images(source, sizes[key], self.config, self.quality_side)
+                side = self.quality_side if key in unjudged else None
+                decoded[key], quality = _seen(source, sizes[key], self.config, side)
+                if quality is not None:
+                    measured[key] = quality
             except ImageError as error:
                 errors[key] = str(error)
         return decoded, measured, errors

@@ -32,7 +32,7 @@ class View:
     across
         float64 (n,), distance to the subspace of these components.
     logits
-        float64 (n, k), of a logistic regression on `along`; (n, 1) zeros where there is a single class.
+        float64 (n, k), of a logistic regression on `rows`; (n, 1) zeros where there is a single class.
     """
 
     rows: NDArray[np.float32]
@@ -66,21 +66,21 @@ class PrincipalView(BaseEstimator):
         ).astype(np.float32)
         self.head_ = None
         if len(np.unique(y)) > 1:
-            self.head_ = LogisticRegression(C=STRENGTH, max_iter=1000).fit(self._split(rows)[0], y)
+            self.head_ = LogisticRegression(C=STRENGTH, max_iter=1000).fit(rows.astype(np.float64), y)
         return self
 
     def transform(self, rows: NDArray[np.float32]) -> View:
         """Return the view of float32 (n, d) rows of unit length."""
         along, across = self._split(rows)
-        return View(rows, along, across, self._logits(along))
+        return View(rows, along, across, self._logits(rows))
 
     def _split(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         centred = (rows - self.mean_).astype(np.float64)  # sums equal for any number of threads
         along = centred @ self.components_.T.astype(np.float64)
         return along, np.sqrt(np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0))
 
-    def _logits(self, along: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _logits(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         if self.head_ is None:
-            return np.zeros((len(along), 1))
-        found = np.asarray(self.head_.decision_function(along), dtype=np.float64)
+            return np.zeros((len(rows), 1))
+        found = np.asarray(self.head_.decision_function(rows.astype(np.float64)), dtype=np.float64)
         return found if found.ndim == 2 else np.stack([-found / 2, found / 2], axis=1)

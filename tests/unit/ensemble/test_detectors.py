@@ -52,8 +52,8 @@ def test_the_view_is_that_of_scikit_learn(view: PrincipalView) -> None:
     assert np.abs(seen.along) == pytest.approx(np.abs(theirs), abs=1e-5)
     left = NEW - pca.inverse_transform(theirs)
     assert seen.across == pytest.approx(np.linalg.norm(left, axis=1), abs=1e-5)
-    head = LogisticRegression(C=100.0, max_iter=1000).fit(view.transform(KNOWN).along, Y)
-    assert seen.logits == pytest.approx(head.decision_function(seen.along), abs=1e-6)
+    head = LogisticRegression(C=100.0, max_iter=1000).fit(KNOWN.astype(np.float64), Y)
+    assert seen.logits == pytest.approx(head.decision_function(NEW.astype(np.float64)), abs=1e-6)
 
 
 def test_two_classes_have_two_logits_and_one_has_none() -> None:

@@ -81,8 +81,8 @@ def test_warm_decodes_nothing_and_a_new_block_computes_only_itself(
 ) -> None:
     decoded: list[int] = []
     computed: list[str] = []
-    real = extraction_module.working_images
-    monkeypatch.setattr(extraction_module, "working_images", lambda *args: decoded.append(1) or real(*args))
+    real = extraction_module._seen
+    monkeypatch.setattr(extraction_module, "_seen", lambda *args: decoded.append(1) or real(*args))
     compute = extraction_module._Extraction.compute
 
     def counted(self: object, block: BaseFeatureExtractor, images: list) -> np.ndarray:
@@ -105,8 +105,8 @@ def test_warm_decodes_nothing_and_a_new_block_computes_only_itself(
 
 def test_copies_are_computed_once(tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[int] = []
-    real = extraction_module.working_images
-    monkeypatch.setattr(extraction_module, "working_images", lambda *args: decoded.append(1) or real(*args))
+    real = extraction_module._seen
+    monkeypatch.setattr(extraction_module, "_seen", lambda *args: decoded.append(1) or real(*args))
     raw = HybridFeatureExtractor(config(tmp_path, cache_features=False)).extract_raw([files[0]] * 4)
     assert len(decoded) == 1
     assert (raw.blocks["hog"] == raw.blocks["hog"][0]).all()
