@@ -38,6 +38,7 @@ from ai_models.core.settings import (
     "cv_folds",
     "test_size",
     "quick_mode",
+    "max_ms_per_image",
     "use_dimensionality_reduction",
     "coverage",
     "set_method",

@@ -35,6 +35,7 @@ _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanc
     "cv_folds",
     "test_size",
     "quick_mode",
+    "max_ms_per_image",
     "use_dimensionality_reduction",
     "coverage",
     "set_method",
@@ -90,6 +91,11 @@ def command(
         click.echo(f"beside it, out of fold, {family} alone: {figures}")
     for line in network_lines(metrics["networks"]):
         click.echo(line)
+    if metrics["left_out_for_their_cost"]:
+        click.echo(
+            f"left out  {', '.join(metrics['left_out_for_their_cost'])}: the features of an image may take "
+            f"{training.max_ms_per_image:g} ms here (--max-ms-per-image)"
+        )
     click.echo(f"model     {model}")
     click.echo(f"card      {model / 'MODEL_CARD.md'}")
     click.echo(f"figures   {model / 'metrics.json'}")

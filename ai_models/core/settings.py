@@ -33,6 +33,7 @@ NETWORKS = {
     "auto": ("cnn", "cnn_wide"),
 }
 """Preset -> the blocks of its networks, cheapest first; of ``auto`` training keeps those that pay."""
+_CNN = "use_cnn_features"
 _BY_HAND = {"cnn": ("backbone", "weights"), "cnn_wide": ("wide_backbone", "wide_image_size", "wide_weights")}
 
 
@@ -146,6 +147,14 @@ class FeatureConfig(Config):
         usual = {f.name: f.default for f in dataclasses.fields(self) if f.name in unused}
         return self.replace(**usual, preset=preset, use_cnn_features=bool(networks))
 
+    def with_blocks(self, *names: str) -> Self:
+        """Return the settings with these of their blocks only; the preset stays where all of its networks do."""
+        networks = tuple(name for name in self.networks if name in names)
+        kept = self if networks == self.networks else self.with_networks(*networks)
+        switches = [f.name for f in dataclasses.fields(self) if f.name.startswith("use_") and f.name != _CNN]
+        off = {switch: False for switch in switches if switch[len("use_") : -len("_features")] not in names}
+        return kept.replace(**off, custom_blocks=tuple(name for name in self.custom_blocks if name in names))
+
     def _faults_of_networks(self) -> list[str]:
         if not self.use_cnn_features:
             if self.preset == "fast":
@@ -231,6 +240,13 @@ class TrainingConfig(Config):
         0.2, "share of groups held out; 0 to fit on every row and report out-of-fold figures", ge=0, le=0.9
     )
     quick_mode: bool = setting(False, "3 folds, half the search, no ORB and no SIFT")
+    max_ms_per_image: float = setting(
+        0.0,
+        "most milliseconds that reading an image and its features may take here; what does not fit is left out; "
+        "0 for no limit",
+        ge=0,
+        le=600_000,
+    )
     use_dimensionality_reduction: bool = setting(True, "principal components a block, fitted inside each fold")
     custom_members: tuple[str, ...] = setting((), "members of your own, as module:factory")
     coverage: float = setting(0.9, "share of prediction sets that hold the true class", ge=0.5, le=0.999)

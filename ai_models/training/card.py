@@ -75,6 +75,7 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "## What it is made of",
         "",
         f"* Features: {', '.join(model.extractor.block_slices)} (digest `{model.extractor.digest()[:16]}`).",
+        *_too_dear(result),
         *_networks(result),
         *(f"* {v['share']:.1%} of the vote: {v['member']}" for v in votes),
         *_alone(metrics),
@@ -91,6 +92,16 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _too_dear(result: TrainingResult) -> list[str]:
+    if not result.too_dear:
+        return []
+    limit = result.model.metadata["training"]["max_ms_per_image"]
+    return [
+        f"* Left out: {', '.join(result.too_dear)}. The features of an image were to take at most {limit:g} ms on the "
+        "machine of the training."
+    ]
 
 
 def _networks(result: TrainingResult) -> list[str]:

@@ -94,6 +94,8 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
         },
         "networks": _networks(result),
         "prediction_sets": result.model.judge.sets.promised(result.model.classes),
+        "blocks": list(result.model.extractor.block_slices),
+        "left_out_for_their_cost": list(result.too_dear),
         "copies_kept": None if gain is None else result.decision.use_copies,
         "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
     }

@@ -27,6 +27,7 @@ from ai_models.crossfit.rows import FittingRows
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds
 from ai_models.training.card import model_card
+from ai_models.training.cost_limit import within_limit
 from ai_models.training.figures import training_metrics
 
 __all__ = ["HybridTrainer", "TrainingResult", "train_model"]
@@ -57,6 +58,8 @@ class TrainingResult:
         Whether `out_of_fold` comes from whole pipelines (then it may be published) or from the inner folds.
     scaled
         What the model's scaler makes of the training photographs, in the order of `out_of_fold`.
+    too_dear
+        Blocks that were left out because an image may not cost so much.
     """
 
     model: HybridClassifier
@@ -66,6 +69,7 @@ class TrainingResult:
     held_out: dict[Split, Predictions]
     nested: bool
     scaled: NDArray[np.float64]
+    too_dear: tuple[str, ...] = ()
 
 
 class HybridTrainer:
@@ -115,7 +119,12 @@ class HybridTrainer:
         nested = not len(manifest.on(Split.TEST))
         if nested:
             _refuse_too_few_for_out_of_fold(manifest)
-        extractor = HybridFeatureExtractor(self.features, self.preprocess, seed=config.seed, workers=config.workers)
+        features = self.features
+        too_dear: tuple[str, ...] = ()
+        if config.max_ms_per_image:
+            training_files = manifest.on(Split.TRAIN).originals().files
+            features, too_dear = within_limit(features, self.preprocess, training_files, config.max_ms_per_image)
+        extractor = HybridFeatureExtractor(features, self.preprocess, seed=config.seed, workers=config.workers)
         start = time.perf_counter()
         raw = extractor.extract_raw(manifest.files, label="extract")
         _log.debug("features of %d images in %.3f s", len(manifest), time.perf_counter() - start)
@@ -130,7 +139,7 @@ class HybridTrainer:
         else:
             out_of_fold = model.judge.judge(model.classes, decision.choice.probabilities, decision.outlier_scores)
         scaled = model.scaler.transform(model.extractor.encode(fitting_raw.take(rows.photographs)))
-        return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested, scaled)
+        return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested, scaled, too_dear)
 
     def _with_folds(self, manifest: Manifest) -> Manifest:
         training = manifest.on(Split.TRAIN).originals()
@@ -148,7 +157,6 @@ class HybridTrainer:
     def _metadata(self, manifest: Manifest) -> dict[str, object]:
         return {
             "training": self.config.to_dict(),
-            "features": self.features.to_dict(),
             "preprocess": self.preprocess.to_dict(),
             "counts": {c: list(n) for c, n in manifest.on(Split.TRAIN).counts().items()},
         }
