@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,7 @@ def narrowed(
     used = copy.copy(extractor)
     used.config = (extractor.config or FeatureConfig()).with_networks(*networks)
     kept = {name: rows for name, rows in raw.blocks.items() if name in networks or not is_embedding(name)}
-    return used, RawFeatures(kept, raw.errors)
+    return used, replace(raw, blocks=kept)
 
 
 def _specs(blocks: tuple[str, ...], preset: str, config: TrainingConfig) -> tuple[MemberSpec, ...]:

@@ -129,6 +129,20 @@ def test_the_decision_is_that_of_the_preset_that_was_kept():
     np.testing.assert_array_equal(by_gate.outlier_scores, by_hand.outlier_scores)
 
 
+def test_narrowing_keeps_all_that_is_no_network():
+    raw = features(1.0, 1.0)
+    raw.blocks["hog"] = np.ones((N, 4), dtype=np.float32)
+    raw.errors[3] = "cut off"
+    raw.quality = np.full((N, 5), 0.5, dtype=np.float32)
+    used, kept = narrowed(extractor(), raw, ("cnn_wide",))
+    assert list(kept.blocks) == ["cnn_wide", "hog"]
+    assert kept.errors == {3: "cut off"}
+    assert kept.quality is raw.quality
+    assert used.config is not None
+    assert used.config.networks == ("cnn_wide",)
+    assert list(raw.blocks) == ["cnn", "cnn_wide", "hog"]
+
+
 def test_every_outer_fold_chooses_without_the_rows_that_it_scores(monkeypatch):
     from ai_models.crossfit import fitting
 
