@@ -67,28 +67,44 @@ def tiny_model(
 @pytest.fixture(scope="session")
 def tiny_network_model(split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of a real model of the textures that goes by a small random network and HOG; do not change it."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("onnx")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 24, 5, stride=2, padding=2), torch.nn.ReLU(),
-            torch.nn.Conv2d(24, 32, 3, stride=4, padding=1), torch.nn.ReLU(),
-            torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
-        )  # fmt: skip
-    backbone = Backbone("tiny", network.eval().requires_grad_(False), (0.5,) * 3, (0.5,) * 3, "0" * 64)
     features = FeatureConfig(
         backbone="tiny", use_lbp_features=False, use_sift_features=False, use_colour_features=False, image_size=64,
         device="cpu", cache_features=False,
     )  # fmt: skip
-    folder = tmp_path_factory.mktemp("models") / "network"
+    return _trained_on_random_networks(split_textures, tmp_path_factory.mktemp("models") / "network", features)
+
+
+@pytest.fixture(scope="session")
+def two_networks_model(split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a real model of the textures that goes by two random networks alone; do not change it."""
+    features = FeatureConfig(
+        preset="accurate", backbone="tiny", wide_backbone="broad", wide_image_size=96, use_hog_features=False,
+        use_lbp_features=False, use_sift_features=False, use_colour_features=False, image_size=64, device="cpu",
+        cache_features=False,
+    )  # fmt: skip
+    return _trained_on_random_networks(split_textures, tmp_path_factory.mktemp("models") / "two", features)
+
+
+def _trained_on_random_networks(manifest: Manifest, folder: Path, features: FeatureConfig) -> Path:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+
+    def network(name: str, *args: object, **named: object) -> Backbone:
+        with torch.random.fork_rng():
+            torch.manual_seed(len(name))
+            layers = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 24, 5, stride=2, padding=2), torch.nn.ReLU(),
+                torch.nn.Conv2d(24, 32, 3, stride=4, padding=1), torch.nn.ReLU(),
+                torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+            )  # fmt: skip
+        return Backbone(name, layers.eval().requires_grad_(False), (0.5,) * 3, (0.5,) * 3, name)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cnn, "load_backbone", lambda *args, **kwargs: backbone)
+        patch.setattr(cnn, "load_backbone", network)
         patch.setattr(cnn, "_EXPORTED", {})
         patch.setattr(cnn, "_LOADED", {})
-        return train_model(
-            split_textures, folder, training=TrainingConfig(quick_mode=True, workers=1), features=features
-        )
+        config = TrainingConfig(quick_mode=True, workers=1)
+        return train_model(manifest, folder, training=config, features=features)
 
 
 def _texture(label: str, rng: np.random.Generator) -> np.ndarray:

@@ -42,9 +42,9 @@ def nearest_sentence(found: Explanation) -> str:
     counts = Counter(n.record.label for n in near.neighbours).most_common()
     classes = ", ".join(f"{n} {label}" for label, n in counts)
     return (
-        f"The nearest {plural(len(near.neighbours), 'training object')}: {classes}. Of the {near.objects} training "
-        f"objects, {near.farther:.0%} lie farther from their own nearest look-alike than this image does from its: "
-        "near 0% it is like nothing that was trained on."
+        f"The nearest {plural(len(near.neighbours), 'training object')}: {classes}. The image is closer to the first "
+        f"of them than {near.farther:.0%} of the {near.objects} training objects are to their own nearest: near 0% it is "
+        "like nothing that was trained on."
     )
 
 

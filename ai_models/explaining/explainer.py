@@ -142,9 +142,8 @@ class Explainer:
         model = self.model
         images = self._working(item)
         X = model.extractor.extract(item)[None]
-        prediction = model.judge_features(X)[0]
-        order = np.argsort([-prediction.probabilities[c] for c in model.classes], kind="stable")
-        a, b = int(order[0]), int(order[1])
+        prediction = model.predict_one(item)
+        a, b = (int(c) for c in np.argsort(-model.probabilities_of(X)[0], kind="stable")[:2])
         with single_threaded_libraries():
             z = model.scaler.transform(X)[0]
             unit = unit_vectors(model, X, embedding_blocks(model))[0]

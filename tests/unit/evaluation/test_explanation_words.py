@@ -53,7 +53,9 @@ def test_sentences_carry_the_numbers():
         "The model says พระ with 80%, then b with 20%; verdict: unsure (2 classes remain possible). "
         "Classes that remain possible: พระ, b."
     )
-    assert "3 training objects: 2 b, 1 พระ. Of the 30 training objects, 25% lie farther" in nearest_sentence(FOUND)
+    assert "3 training objects: 2 b, 1 พระ. The image is closer to the first of them than 25% of the 30 training " in (
+        nearest_sentence(FOUND)
+    )
     assert "พระ is 4.1 times as likely as b: a margin of +1.40" in blocks_sentence(FOUND)  # e^1.4 = 4.055
     assert "On 40 training photographs of 30 objects" in fidelity_sentence(HEAT)
     assert "for 90% [80%, 95%], and its probability differs by 0.12 on average. Here it gives 60%" in fidelity_sentence(
