@@ -43,8 +43,8 @@ def nearest_sentence(found: Explanation) -> str:
     classes = ", ".join(f"{n} {label}" for label, n in counts)
     return (
         f"The nearest {plural(len(near.neighbours), 'training object')}: {classes}. The image is closer to the first "
-        f"of them than {near.farther:.0%} of the {near.objects} training objects are to their own nearest: near 0% it is "
-        "like nothing that was trained on."
+        f"of them than {near.farther:.0%} of the {near.objects} training objects are to their own nearest: near 0% it "
+        "is like nothing that was trained on."
     )
 
 

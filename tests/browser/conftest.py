@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests, spoken to in the W3C WebDriver protocol, and the two reports to open in it."""
+"""One headless Chromium for all tests, spoken to in the W3C WebDriver protocol, and the reports to open in it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ai_models.core.settings import EvaluationConfig, InspectionConfig
+from ai_models.core.records import Manifest, Split
+from ai_models.core.settings import EvaluationConfig, ExplainConfig, InspectionConfig
 from ai_models.evaluation import evaluate_model
+from ai_models.evaluation.explanations import explain_images
 from ai_models.inspection import inspect_dataset
 
 FLAGS = (
@@ -142,8 +144,23 @@ def evaluation_report(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
     return evaluate_model(tiny_model, output, EvaluationConfig(bootstrap_draws=200, workers=1), ood_dirs=[foreign])
 
 
-@pytest.fixture(scope="session", params=["inspection", "evaluation"])
+@pytest.fixture(scope="session")
+def explanation_report(
+    tiny_network_model: Path, split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Explanations of three textures, one under a long name, and of a file that cannot be read."""
+    first, second, third = split_textures.on(Split.TEST).files[:3]
+    folder = tmp_path_factory.mktemp("explained")
+    long = folder / "ภาพพระที่มีชื่อยาวมาก_a_photograph_whose_name_is_very_long_because_two_people_named_it.png"
+    shutil.copy(second, long)
+    (folder / "broken.png").write_bytes(b"no image")
+    config = ExplainConfig(steps=4, random_maps=3, workers=1)
+    explain_images(tiny_network_model, [first, long, third, folder / "broken.png"], folder / "why", config)
+    return folder / "why" / "explain.html"
+
+
+@pytest.fixture(scope="session", params=["inspection", "evaluation", "explanation"])
 def report(request: pytest.FixtureRequest, browser: Browser) -> Path:
-    """Both reports; asks for the browser first, so that nothing is made where there is none."""
+    """Every report; asks for the browser first, so that nothing is made where there is none."""
     path: Path = request.getfixturevalue(f"{request.param}_report")
     return path
