@@ -129,7 +129,9 @@ def test_too_many_blocks_are_refused(model, evidence, rows, monkeypatch):
 def test_the_background_holds_as_many_of_each_class_one_an_object(evidence):
     chosen = background_rows(evidence, 0)
     counts = np.bincount(evidence.labels[chosen])
-    assert len(set(evidence.groups[chosen].tolist())) == len(chosen)
+    pairs = np.array([f"{label}-{i // 2}" for i, label in enumerate(evidence.labels.tolist())])
+    of_pairs = background_rows(replace(evidence, groups=pairs), 0)
+    assert len(set(pairs[of_pairs].tolist())) == len(of_pairs) == len(set(pairs.tolist()))
     assert counts.tolist() == [min(32 // 3, n) for n in np.bincount(evidence.labels).tolist()]
     assert background_rows(evidence, 0).tolist() == chosen.tolist()
     assert len({tuple(background_rows(evidence, seed).tolist()) for seed in range(6)}) > 1
