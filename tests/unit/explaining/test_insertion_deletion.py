@@ -46,6 +46,7 @@ def test_curves_start_and_end_where_they_must():
     assert len(found.deletion) == len(found.insertion) == 17
     assert found.deletion[0] == found.insertion[-1] == whole == 1.0
     assert found.deletion[-1] < 0.6
+    assert found.insertion[0] < 0.7  # nothing of the pattern is left in the blurred image
     assert found.insertion[1] == pytest.approx(1.0)  # 64 of 1,024 pixels: a 16th brings the whole corner back
     assert found.deletion[1] == pytest.approx(found.deletion[-1])
 
@@ -72,13 +73,20 @@ def test_the_right_map_beats_random_ones_and_the_wrong_one_does_not():
 
 
 def test_random_maps_follow_seed_and_image():
-    def gains(image, seed):
-        found = score_map(detail, image, THERE, (4, 4), steps=4, random_maps=3, seed=seed)
-        return [c.deletion.tolist() for c in found.random]
+    """What counts is how much of the left half is intact, which is the same for a chequerboard and its negative."""
+    board = np.repeat((np.indices((SIDE, SIDE)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
 
-    assert gains(IMAGE, 0) == gains(IMAGE, 0)
-    assert gains(IMAGE, 0) != gains(IMAGE, 1)
-    assert gains(IMAGE, 0) != gains(255 - IMAGE, 0)
+    def intact(images):
+        return np.array([(np.abs(i[:, : SIDE // 2].astype(int) - 128) > 100).mean() for i in images])
+
+    def curves(image, seed):
+        found = score_map(intact, image, THERE, (4, 4), steps=4, random_maps=3, seed=seed)
+        return [c.deletion.tolist() for c in (found.heat_map, *found.random)]
+
+    assert curves(board, 0) == curves(board, 0)
+    assert curves(board, 0)[0] == curves(board, 1)[0] == curves(255 - board, 0)[0]
+    assert curves(board, 0)[1:] != curves(board, 1)[1:]
+    assert curves(board, 0)[1:] != curves(255 - board, 0)[1:]
 
 
 def test_a_random_map_is_as_coarse_as_its_grid():
