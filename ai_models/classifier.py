@@ -93,21 +93,24 @@ class HybridClassifier:
         """
         raw = self.extractor.extract_raw(items, on_error="record", label=label)
         readable = np.array([i for i in range(len(items)) if i not in raw.errors], dtype=np.int64)
-        reasons = [raw.errors.get(i, "") for i in range(len(items))]
+        details = [raw.errors.get(i, "") for i in range(len(items))]
         if not len(readable):
-            return Predictions.unreadable(self.classes, reasons)
-        return self.judge_features(self.extractor.encode(raw.take(readable))).among(readable, reasons)
+            return Predictions.unreadable(self.classes, details)
+        seen = raw.take(readable)
+        return self.judge_features(self.extractor.encode(seen), seen.quality).among(readable, details)
 
-    def judge_features(self, X: NDArray[np.float32]) -> Predictions:
+    def judge_features(self, X: NDArray[np.float32], quality: NDArray[np.float32] | None = None) -> Predictions:
         """Return the predictions of rows of features: the twin of `predict_batch` where X is computed already.
 
         Parameters
         ----------
         X
             float32 (n, d), as `extractor.extract_batch` gives it.
+        quality
+            float32 (n, 5), as `RawFeatures.quality` has it; without it nothing is said of the photographs' quality.
         """
         with single_threaded_libraries():
-            return self.judge.judge(self.classes, self.probabilities_of(X), self.detector.scores(X))
+            return self.judge.judge(self.classes, self.probabilities_of(X), self.detector.scores(X), quality)
 
     def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of rows of features, float64 (n, k)."""

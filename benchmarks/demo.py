@@ -114,7 +114,7 @@ def examples(model: HybridClassifier, data: DemoData, place: Path) -> None:
     for file in [*first.values(), *(data.others / f"{name}.jpg" for name in OTHERS[:3]), *broken]:
         said = model.predict_one(file)
         guess = f"{said.predicted_class} {said.confidence:.3f}" if said.predicted_class else ""
-        because = f": {said.reason}" if said.reason else ""
+        because = f": {said.detail}" if said.detail else ""
         print(f"  {file.parent.name + '/' + file.name:<28}{guess:<14}{said.verdict}{because}")
     print()
 

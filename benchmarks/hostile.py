@@ -162,7 +162,7 @@ def _of_reason(reason: str) -> str:
 
 def _of_prediction(predictions: Predictions) -> str:
     unreadable = str(predictions.verdicts[0]) == "unreadable"
-    return _of_reason(predictions.reasons[0]) if unreadable else "ok"
+    return _of_reason(predictions.details[0]) if unreadable else "ok"
 
 
 # -- reports -----------------------------------------------------------------------------------------------

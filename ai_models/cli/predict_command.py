@@ -31,7 +31,8 @@ def command(
     """Say what images show, how sure that is, or that it is not known.
 
     One row for every image: path, predicted_class, confidence, p_<class>..., prediction_set (classes joined by
-    |), ood_score, ood_p_value, verdict (in_domain, unsure, ood or unreadable), prediction_set_by_class.
+    |), ood_score, ood_p_value, verdict (in_domain, unsure, ood or unreadable), reason (none, quality, far, near_class,
+    ambiguous or unreadable), prediction_set_by_class.
     """
     from ai_models.artifacts import load_model
     from ai_models.core.paths import write_bytes

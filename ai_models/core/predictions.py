@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ai_models.core.paths import to_text
 from ai_models.core.tables import csv_bytes
 
-__all__ = ["OodVerdict", "Prediction", "Predictions", "set_text"]
+__all__ = ["OodVerdict", "Prediction", "Predictions", "Reason", "set_text"]
 
 
 class OodVerdict(StrEnum):
@@ -22,6 +22,23 @@ class OodVerdict(StrEnum):
     UNSURE = "unsure"
     OOD = "ood"
     UNREADABLE = "unreadable"
+
+
+class Reason(StrEnum):
+    """Why the verdict is what it is."""
+
+    NONE = "none"
+    """It is ``in_domain``."""
+    QUALITY = "quality"
+    """The photograph itself is worse than those that were trained on."""
+    FAR = "far"
+    """It lies farther from every training photograph than known objects do."""
+    NEAR_CLASS = "near_class"
+    """It lies as near to training photographs as known objects do, and is unusual all the same."""
+    AMBIGUOUS = "ambiguous"
+    """It is like known objects, but not clearly of one class."""
+    UNREADABLE = "unreadable"
+    """There is no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +62,11 @@ class Prediction:
     verdict
         See `OodVerdict`.
     reason
-        Why the verdict is not ``in_domain``, in a clause; empty otherwise.
+        Why the verdict is what it is; see `Reason`.
     prediction_set_by_class
         The classes that the coverage within each class keeps in play.
+    detail
+        The reason in a clause, with its figures; empty where there is none.
     """
 
     predicted_class: str
@@ -57,8 +76,9 @@ class Prediction:
     ood_score: float
     ood_p_value: float
     verdict: OodVerdict
-    reason: str = ""
+    reason: Reason = Reason.NONE
     prediction_set_by_class: tuple[str, ...] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,9 +98,11 @@ class Predictions:
     verdicts
         n verdicts.
     reasons
-        n clauses.
+        n reasons, or none at all where they are not known.
     sets_by_class
         bool (n, k), the class-conditional prediction sets; None where they are not known.
+    details
+        n clauses, or none at all.
     """
 
     classes: tuple[str, ...]
@@ -89,8 +111,9 @@ class Predictions:
     ood_scores: NDArray[np.float64]
     ood_p_values: NDArray[np.float64]
     verdicts: tuple[OodVerdict, ...]
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[Reason, ...] = field(default=())
     sets_by_class: NDArray[np.bool_] | None = None
+    details: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -122,8 +145,9 @@ class Predictions:
             ood_score=float(self.ood_scores[i]),
             ood_p_value=float(self.ood_p_values[i]),
             verdict=self.verdicts[i],
-            reason=self.reasons[i] if self.reasons else "",
+            reason=self.reasons[i] if self.reasons else Reason.NONE,
             prediction_set_by_class=self._named(self.sets_by_class, i),
+            detail=self.details[i] if self.details else "",
         )
 
     def __iter__(self) -> Iterator[Prediction]:
@@ -143,12 +167,14 @@ class Predictions:
             tuple(self.verdicts[i] for i in rows.tolist()),
             tuple(self.reasons[i] for i in rows.tolist()) if self.reasons else (),
             None if self.sets_by_class is None else self.sets_by_class[rows],
+            tuple(self.details[i] for i in rows.tolist()) if self.details else (),
         )
 
     @classmethod
     def concatenated(cls, parts: Sequence[Predictions]) -> Predictions:
         """Return the rows of several predictions of the same classes, one after another."""
         by_class = [p.sets_by_class for p in parts if p.sets_by_class is not None]
+        whole = [p._with_words() for p in parts]
         return cls(
             parts[0].classes,
             np.concatenate([p.probabilities for p in parts]),
@@ -156,14 +182,22 @@ class Predictions:
             np.concatenate([p.ood_scores for p in parts]),
             np.concatenate([p.ood_p_values for p in parts]),
             tuple(v for p in parts for v in p.verdicts),
-            tuple(r for p in parts for r in p.reasons),
+            tuple(r for p in whole for r in p.reasons),
             np.concatenate(by_class) if len(by_class) == len(parts) else None,
+            tuple(d for p in whole for d in p.details),
         )
 
+    def _with_words(self) -> Predictions:
+        """Return the same with a reason and a clause for each row."""
+        reasons = self.reasons or tuple(
+            Reason.UNREADABLE if v is OodVerdict.UNREADABLE else Reason.NONE for v in self.verdicts
+        )
+        return replace(self, reasons=reasons, details=self.details or ("",) * len(self))
+
     @classmethod
-    def unreadable(cls, classes: tuple[str, ...], reasons: Sequence[str]) -> Predictions:
-        """Return a row without a prediction for each reason."""
-        n, k = len(reasons), len(classes)
+    def unreadable(cls, classes: tuple[str, ...], details: Sequence[str]) -> Predictions:
+        """Return a row without a prediction for each clause that says why."""
+        n, k = len(details), len(classes)
         nothing = np.full(n, np.nan)
         return cls(
             classes,
@@ -172,24 +206,24 @@ class Predictions:
             nothing,
             nothing.copy(),
             (OodVerdict.UNREADABLE,) * n,
-            tuple(reasons),
+            (Reason.UNREADABLE,) * n,
             np.zeros((n, k), dtype=np.bool_),
+            tuple(details),
         )
 
-    def among(self, places: NDArray[np.int64], reasons: Sequence[str]) -> Predictions:
+    def among(self, places: NDArray[np.int64], details: Sequence[str]) -> Predictions:
         """Return these rows spread over more, every other row unreadable.
 
         Parameters
         ----------
         places
             int64 (m,), distinct: where each of these m rows goes.
-        reasons
-            One for each row of the result; those at `places` are not used.
+        details
+            Why there is nothing, for each row of the result; those at `places` are not used.
         """
-        others = np.setdiff1d(np.arange(len(reasons)), places)
-        nothing = Predictions.unreadable(self.classes, [reasons[i] for i in others.tolist()])
-        mine = self if self.reasons else replace(self, reasons=("",) * len(self))
-        return Predictions.concatenated([mine, nothing]).take(np.argsort(np.concatenate([places, others])))
+        others = np.setdiff1d(np.arange(len(details)), places)
+        nothing = Predictions.unreadable(self.classes, [details[i] for i in others.tolist()])
+        return Predictions.concatenated([self, nothing]).take(np.argsort(np.concatenate([places, others])))
 
     def to_csv(self, paths: Sequence[str], extra: Mapping[str, Sequence[str]] | None = None) -> bytes:
         """Return the UTF-8 CSV that `predict` writes, one row an image.
@@ -205,14 +239,15 @@ class Predictions:
         if any(len(column) != len(self) for column in (paths, *more.values())):
             raise ValueError(f"paths and extra columns must have {len(self)} values, one for each prediction")
         header = ["path", *more, "predicted_class", "confidence", *(f"p_{to_text(c)}" for c in self.classes)]
-        judged_by = ["prediction_set", "ood_score", "ood_p_value", "verdict", "prediction_set_by_class"]
+        judged_by = ["prediction_set", "ood_score", "ood_p_value", "verdict", "reason", "prediction_set_by_class"]
         rows: list[list[str]] = [[*header, *judged_by]]
         predicted, confidence = self.predicted, self.confidence
+        reasons = [str(reason) for reason in self._with_words().reasons]
         for i, path in enumerate(paths):
             pooled, by_class = ("|".join(map(set_text, self._named(s, i))) for s in (self.sets, self.sets_by_class))
             own = [to_text(values[i]) for values in more.values()]
             said = [to_text(predicted[i]), _number(confidence[i]), *(_number(p) for p in self.probabilities[i])]
-            judged = [_number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i])]
+            judged = [_number(self.ood_scores[i]), _number(self.ood_p_values[i]), str(self.verdicts[i]), reasons[i]]
             rows.append([to_text(path), *own, *said, pooled, *judged, by_class])
         return csv_bytes(rows)
 

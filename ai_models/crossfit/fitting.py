@@ -21,6 +21,7 @@ from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
 from ai_models.ensemble.combination import Choice, choose, row_losses
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
+from ai_models.ensemble.photograph_quality import QualityTest
 from ai_models.ensemble.prediction_sets import PredictionSets
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
@@ -159,7 +160,7 @@ def fit_classifier(
         scaler=scaler,
         ensemble=ensemble,
         detector=detector,
-        judge=_judge(decision, detector, rows, config),
+        judge=_judge(decision, detector, rows, raw.quality, config),
         classes=rows.classes,
         metadata={**(metadata or {}), "features": used.to_dict()},
     )
@@ -196,7 +197,8 @@ def nested_predictions(
         )
         decision = decide(extractor, inside_raw, inner, config, label=f"{label} {fold + 1}" if label else "")
         model = fit_classifier(extractor, inside_raw, inner, decision, config)
-        parts.append((scored, model.judge_features(model.extractor.encode(raw.take(scored)))))
+        seen = raw.take(scored)
+        parts.append((scored, model.judge_features(model.extractor.encode(seen), seen.quality)))
     return _in_order(parts, photographs)
 
 
@@ -222,7 +224,13 @@ def _detectors(
     return FoldDetectors((OutlierDetector(columns, seed).fit(extractor.encode(photographs), y),))
 
 
-def _judge(decision: Decision, detectors: FoldDetectors, rows: FittingRows, config: TrainingConfig) -> Judge:
+def _judge(
+    decision: Decision,
+    detectors: FoldDetectors,
+    rows: FittingRows,
+    quality: NDArray[np.float32] | None,
+    config: TrainingConfig,
+) -> Judge:
     photographs = rows.photographs
     y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
     return Judge(
@@ -232,6 +240,7 @@ def _judge(decision: Decision, detectors: FoldDetectors, rows: FittingRows, conf
         ),
         alpha=config.ood_alpha,
         confidence_threshold=config.confidence_threshold,
+        quality=None if quality is None else QualityTest().fit(quality[photographs], groups),
     )
 
 

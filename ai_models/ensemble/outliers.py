@@ -45,6 +45,9 @@ _VOICES = {"vim": 1.0, "energy": 1.0}
 """Weight in the combined score; every other detector has a tenth, which counts where these two are silent."""
 
 
+_DISTANCE = list(DETECTORS).index(NearestNeighbours.name)
+
+
 class OutlierDetector(BaseEstimator):
     """Score rows by each detector.
 
@@ -126,8 +129,8 @@ class OutlierTest(BaseEstimator):
     ----------
     scale_ : OutlierScale
         Combines the detectors.
-    references_ : tuple of ConformalReference
-        One a fold.
+    references_, distances_ : tuple of ConformalReference
+        One a fold: of the combined score, and of the distance to the nearest training photographs.
     n_groups_ : int
         G.
     """
@@ -146,10 +149,12 @@ class OutlierTest(BaseEstimator):
         """
         group, fold = np.asarray(groups), np.asarray(folds)
         self.scale_ = OutlierScale().fit(scores)
-        combined = self.scale_.combine(scores)
-        self.references_ = tuple(
-            ConformalReference().fit(combined[fold == number], group[fold == number]) for number in np.unique(fold)
-        )
+
+        def references(values: NDArray[np.float64]) -> tuple[ConformalReference, ...]:
+            return tuple(ConformalReference().fit(values[fold == f], group[fold == f]) for f in np.unique(fold))
+
+        self.references_ = references(self.scale_.combine(scores))
+        self.distances_ = references(scores[:, _DISTANCE])
         self.n_groups_ = sum(reference.n_groups_ for reference in self.references_)
         return self
 
@@ -163,12 +168,22 @@ class OutlierTest(BaseEstimator):
             one fold has scored, which are then held against all folds alike.
         """
         combined = self.scale_.combine(scores)
-        by_fold = np.broadcast_to(combined, (len(self.references_), combined.shape[-1]))
+        return np.broadcast_to(combined, self._shape(combined)).mean(axis=0), self._p(self.references_, combined)
+
+    def distance_p(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the p-value of the distance to the nearest training photographs alone, float64 (n,); see `test`."""
+        return self._p(self.distances_, scores[..., _DISTANCE])
+
+    def _shape(self, values: NDArray[np.float64]) -> tuple[int, int]:
+        return len(self.references_), values.shape[-1]
+
+    def _p(self, references: tuple[ConformalReference, ...], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        by_fold = np.broadcast_to(values, self._shape(values))
         above = sum(
             reference.p_value(row) * (reference.n_groups_ + 1.0) - 1.0
-            for reference, row in zip(self.references_, by_fold, strict=True)
+            for reference, row in zip(references, by_fold, strict=True)
         )
-        return by_fold.mean(axis=0), np.asarray(np.minimum((1.0 + above) / (self.n_groups_ + 1.0), 1.0))
+        return np.asarray(np.minimum((1.0 + above) / (self.n_groups_ + 1.0), 1.0))
 
 
 def _unit(X: NDArray[np.float32], columns: tuple[slice, ...]) -> NDArray[np.float32]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.core.predictions import OodVerdict, Predictions
+from ai_models.core.predictions import OodVerdict, Predictions, Reason
 from ai_models.core.settings import EvaluationConfig
 from ai_models.evaluation.figures import LEVEL, as_json, draws_of
 from ai_models.evaluation.scoring import Foreign
 from ai_models.metrics import Interval, auroc, clopper_pearson, fpr_at_tpr, group_draws, grouped_share
 
-__all__ = ["detection_figures", "false_alarms"]
+__all__ = ["detection_figures", "false_alarms", "reason_shares"]
 
 
 def false_alarms(predictions: Predictions, groups: NDArray[np.str_], stated: float | None) -> dict[str, Any]:
@@ -30,6 +30,23 @@ def false_alarms(predictions: Predictions, groups: NDArray[np.str_], stated: flo
     """
     called = np.array([v is OodVerdict.OOD for v in predictions.verdicts])
     return {"stated": stated, "measured": as_json(grouped_share(called, groups, LEVEL))}
+
+
+def reason_shares(predictions: Predictions, groups: NDArray[np.str_]) -> dict[str, Any]:
+    """Return the share of images with each reason behind their verdict, with 95 % intervals over groups.
+
+    Parameters
+    ----------
+    predictions
+        n readable images; empty where their reasons are not known.
+    groups
+        (n,).
+    """
+    if not predictions.reasons:
+        return {}
+    given = np.array([str(reason) for reason in predictions.reasons])
+    reasons = [reason for reason in Reason if reason is not Reason.UNREADABLE]
+    return {str(r): as_json(grouped_share(given == str(r), groups, LEVEL)) for r in reasons}
 
 
 def detection_figures(

@@ -19,7 +19,7 @@ from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write
 from ai_models.core.records import ImageRecord, Manifest
 from ai_models.core.settings import EvaluationConfig, FeatureConfig
 from ai_models.evaluation.claims import check_names, claims
-from ai_models.evaluation.detection import detection_figures, false_alarms
+from ai_models.evaluation.detection import detection_figures, false_alarms, reason_shares
 from ai_models.evaluation.explained_errors import ExplainedError, explain_errors, explained_figures
 from ai_models.evaluation.field_shift import field_shift_figures
 from ai_models.evaluation.figures import LEVEL, draws_of, figures, gap
@@ -183,6 +183,10 @@ class PerformanceAnalyzer:
             },
             "scored": figures(scored.y, scored.predictions, scored.groups, config, folds=scored.folds),
             "false_alarms": false_alarms(scored.predictions, scored.groups, training.get("ood_alpha")),
+            "reasons": {
+                "known": reason_shares(scored.predictions, scored.groups),
+                "foreign": {one.name: reason_shares(one.predictions, one.groups) for one in foreign},
+            },
             "ood": {one.name: detection_figures(scored.predictions, scored.groups, one, config) for one in foreign},
             "ood_shortcuts": foreign_shortcuts(scored.manifest, foreign, config),
             "prediction_sets": {

@@ -26,7 +26,7 @@ def said_sentence(found: Explanation) -> str:
     """Return what the model says, how sure it is, and what else it holds possible."""
     said = found.prediction
     inside = ", ".join(said.prediction_set)
-    why = f" ({said.reason})" if said.reason else ""
+    why = f" ({said.detail})" if said.detail else ""
     second = said.probabilities[found.against]
     return (
         f"The model says {said.predicted_class} with {said.confidence:.0%}, then {found.against} with {second:.0%}; "

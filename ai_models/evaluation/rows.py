@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ai_models.core.errors import BundleError, DataError, ImageError
 from ai_models.core.images import read_bytes, read_image, walk_images
 from ai_models.core.paths import from_text, require_dir, to_text
-from ai_models.core.predictions import OodVerdict, Predictions, set_text
+from ai_models.core.predictions import OodVerdict, Predictions, Reason, set_text
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.duplicates import Look, Looks, connected_groups, duplicate_evidence, look_at
 from ai_models.execution import map_ordered
@@ -196,6 +196,7 @@ def _predictions(rows: Sequence[Mapping[str, str]], classes: Sequence[str]) -> P
         np.array([_number(row["ood_score"]) for row in rows], dtype=np.float64),
         np.array([_number(row["ood_p_value"]) for row in rows], dtype=np.float64),
         tuple(OodVerdict(row["verdict"]) for row in rows),
+        reasons=tuple(Reason(row["reason"]) for row in rows),
         sets_by_class=sets("prediction_set_by_class"),
     )
 

@@ -26,6 +26,7 @@ class RawFeatures(Protocol):
 
     blocks: dict[str, NDArray[Any]]
     errors: dict[int, str]
+    quality: NDArray[np.float32] | None
 
     def take(self, indices: NDArray[np.int64]) -> RawFeatures:
         """Return some rows."""
@@ -63,8 +64,8 @@ class Model(Protocol):
     @property
     def extractor(self) -> Extractor: ...
 
-    def judge_features(self, X: NDArray[np.float32]) -> Predictions:
-        """Return the predictions of rows of features."""
+    def judge_features(self, X: NDArray[np.float32], quality: NDArray[np.float32] | None = None) -> Predictions:
+        """Return the predictions of rows of features, and of the quality of their photographs."""
 
     def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of rows of features, float64 (n, k)."""
@@ -145,13 +146,14 @@ def score_rows(model: Model, rows: TestRows) -> Scored:
     DataError
         When none of them can be read.
     """
-    _, X, errors = _features(model, rows.manifest.files, "evaluate")
+    _, X, quality, errors = _features(model, rows.manifest.files, "evaluate")
     if X is None:
         raise DataError(f"none of the {len(rows.manifest)} images to score can be read: check '{rows.manifest.root}'")
     bad = tuple(LeftOut(rows.manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
     gone = {item.path for item in bad}
     manifest = rows.manifest.where(lambda r: r.path not in gone)
-    return Scored(rows, manifest, _codes(manifest, model.classes), model.judge_features(X), X, rows.left_out + bad)
+    judged = model.judge_features(X, quality)
+    return Scored(rows, manifest, _codes(manifest, model.classes), judged, X, rows.left_out + bad)
 
 
 def score_out_of_fold(rows: TestRows, places: dict[str, int], predictions: Predictions) -> Scored:
@@ -177,24 +179,25 @@ def score_foreign(model: Model, name: str, manifest: Manifest) -> Foreign:
     DataError
         When none can be read.
     """
-    readable, X, errors = _features(model, manifest.files, "foreign")
+    readable, X, quality, errors = _features(model, manifest.files, "foreign")
     if X is None:
         raise DataError(f"none of the {len(manifest)} images in --ood-dir '{manifest.root}' can be read")
     bad = tuple(LeftOut(manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
     kept = [manifest.records[i] for i in readable]
     groups = np.array([r.group or r.sha256 or r.path for r in kept], dtype=np.str_)
     files = tuple(manifest.root / r.path for r in kept)
-    return Foreign(name, manifest.root, files, groups, model.judge_features(X), bad)
+    return Foreign(name, manifest.root, files, groups, model.judge_features(X, quality), bad)
 
 
 def _features(
     model: Model, files: Sequence[Path], label: str
-) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, dict[int, str]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32] | None, dict[int, str]]:
     raw = model.extractor.extract_raw(files, on_error="record", label=label)
     readable = np.array([i for i in range(len(files)) if i not in raw.errors], dtype=np.int64)
     if not len(readable):
-        return readable, None, raw.errors
-    return readable, model.extractor.encode(raw.take(readable)), raw.errors
+        return readable, None, None, raw.errors
+    seen = raw.take(readable)
+    return readable, model.extractor.encode(seen), seen.quality, raw.errors
 
 
 def _codes(manifest: Manifest, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
 from ai_models.evaluation.figures import interval
 from ai_models.reporting.page import Page
 from ai_models.reporting.tiles import interval_tile
 
 __all__ = ["add_verdicts_section"]
+
+_REASONS = {
+    "none": "in domain",
+    "ambiguous": "unsure: not clearly of one class",
+    "near_class": "ood: near a class, yet unusual",
+    "far": "ood: far from all",
+    "quality": "worse photograph than those trained on",
+}
 
 
 def add_verdicts_section(page: Page, metrics: dict[str, Any]) -> None:
@@ -30,4 +40,11 @@ def add_verdicts_section(page: Page, metrics: dict[str, Any]) -> None:
         f"measured: {interval(alarms['measured'])}. "
     )
     sets = "" if promised is None else f"Prediction sets are made to hold the true class {promised:.0%} of the time."
-    page.section("Prediction sets and verdicts", page.tiles(tiles), stated + sets)
+    page.section("Prediction sets and verdicts", page.tiles(tiles), stated + sets, _reasons(page, metrics["reasons"]))
+
+
+def _reasons(page: Page, found: dict[str, Any]) -> Markup:
+    """Return the table of reasons: a row for the known photographs and one for each foreign folder."""
+    named = {"known": found["known"], **{f"foreign: {name}": share for name, share in found["foreign"].items()}}
+    rows = [[name, *(interval(share[reason]) for reason in _REASONS)] for name, share in named.items() if share]
+    return page.table(["share of photographs by reason", *_REASONS.values()], rows) if rows else Markup("")

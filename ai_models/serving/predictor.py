@@ -16,7 +16,7 @@ from ai_models.artifacts import load_model, read_bundle
 from ai_models.classifier import HybridClassifier
 from ai_models.core.images import decode, refuse_larger
 from ai_models.core.paths import to_text
-from ai_models.core.predictions import OodVerdict, Prediction
+from ai_models.core.predictions import OodVerdict, Prediction, Reason
 from ai_models.core.settings import FeatureConfig
 from ai_models.serving.problems import Problem, too_large
 from ai_models.serving.schemas import PredictResponse
@@ -142,9 +142,9 @@ def respond(
     started
         `time.perf_counter` when the request was there.
     """
-    verdict, reason = prediction.verdict, prediction.reason
+    verdict, reason, detail = prediction.verdict, prediction.reason, prediction.detail
     if verdict is OodVerdict.IN_DOMAIN and prediction.confidence < threshold:
-        verdict, reason = OodVerdict.UNSURE, f"confidence below {threshold:g}"
+        verdict, reason, detail = OodVerdict.UNSURE, Reason.AMBIGUOUS, f"confidence below {threshold:g}"
     probabilities = {to_text(name): p for name, p in prediction.probabilities.items()}
     return PredictResponse.model_validate(
         {
@@ -157,6 +157,7 @@ def respond(
             "ood_p_value": prediction.ood_p_value,
             "prediction_set": [to_text(name) for name in prediction.prediction_set],
             "prediction_set_by_class": [to_text(name) for name in prediction.prediction_set_by_class],
-            "reason": reason,
+            "reason": str(reason),
+            "detail": detail,
         }
     )

@@ -58,7 +58,11 @@ class PredictResponse(BaseModel):
     prediction_set_by_class: list[str] = Field(
         description="The same where the coverage is to hold within each class, not over all photographs."
     )
-    reason: str = Field(description="Why the verdict is not `in_domain`; empty otherwise.")
+    reason: Literal["none", "quality", "far", "near_class", "ambiguous"] = Field(
+        description="Why the verdict is what it is: the photograph is worse than those trained on; far from all known "
+        "objects; near known ones, yet unusual; not clearly of one class."
+    )
+    detail: str = Field(description="The reason in a clause, with its figures; empty where the verdict is `in_domain`.")
     disclaimer: str = DISCLAIMER
 
 

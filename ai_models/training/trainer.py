@@ -137,7 +137,10 @@ class HybridTrainer:
         if nested:
             out_of_fold = nested_predictions(extractor, fitting_raw, rows, config, label="fold")
         else:
-            out_of_fold = model.judge.judge(model.classes, decision.choice.probabilities, decision.outlier_scores)
+            quality = None if fitting_raw.quality is None else fitting_raw.quality[rows.photographs]
+            out_of_fold = model.judge.judge(
+                model.classes, decision.choice.probabilities, decision.outlier_scores, quality
+            )
         scaled = model.scaler.transform(model.extractor.encode(fitting_raw.take(rows.photographs)))
         return TrainingResult(model, decision, manifest, out_of_fold, held_out, nested, scaled, too_dear)
 
@@ -269,7 +272,8 @@ def _score_held_out(model: HybridClassifier, manifest: Manifest, raw: RawFeature
     for side in (Split.VAL, Split.TEST):
         rows = np.array([i for i, r in enumerate(manifest) if r.split is side and not r.is_copy], dtype=np.int64)
         if len(rows):
-            out[side] = model.judge_features(model.extractor.encode(raw.take(rows)))
+            seen = raw.take(rows)
+            out[side] = model.judge_features(model.extractor.encode(seen), seen.quality)
     return out
 
 

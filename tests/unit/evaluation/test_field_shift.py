@@ -20,6 +20,7 @@ from ai_models.evaluation.field_shift import common_colour, field_shift_figures
 from ai_models.evaluation.field_shift_section import background_sentence
 from ai_models.evaluation.rows import TestRows
 from ai_models.evaluation.scoring import Foreign, Scored
+from ai_models.features import RawFeatures
 from ai_models.inspection import scan
 from ai_models.splitting import split_for_training
 from ai_models.training import train_model
@@ -118,13 +119,13 @@ class _SeesTheMiddle:
     def __init__(self) -> None:
         self.config, self.workers, self.extractor = FeatureConfig(image_size=64), 1, self
 
-    def extract_raw(self, items, *, on_error: str, label: str) -> np.ndarray:
-        return np.stack([item[28:36, 28:36].mean(axis=(0, 1)) for item in items])
+    def extract_raw(self, items, *, on_error: str, label: str) -> RawFeatures:
+        return RawFeatures({"middle": np.stack([item[28:36, 28:36].mean(axis=(0, 1)) for item in items])})
 
-    def encode(self, raw: np.ndarray) -> np.ndarray:
-        return raw
+    def encode(self, raw: RawFeatures) -> np.ndarray:
+        return raw.blocks["middle"]
 
-    def judge_features(self, X: np.ndarray) -> Predictions:
+    def judge_features(self, X: np.ndarray, quality: None = None) -> Predictions:
         scores = np.linalg.norm(X - (175, 140, 80), axis=1)
         p = np.tile([0.8, 0.2], (len(X), 1))
         verdicts = tuple(OodVerdict.OOD if s > 60 else OodVerdict.IN_DOMAIN for s in scores)
@@ -132,7 +133,7 @@ class _SeesTheMiddle:
 
 
 def _seen(model: _SeesTheMiddle, files: list[Path]) -> Predictions:
-    return model.judge_features(model.extract_raw([read_image(f) for f in files], on_error="raise", label=""))
+    return model.judge_features(model.encode(model.extract_raw([read_image(f) for f in files], on_error="", label="")))
 
 
 def test_an_ood_figure_of_the_object_is_cleared(tmp_path):

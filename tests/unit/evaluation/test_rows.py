@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ai_models.core.errors import BundleError, DataError
-from ai_models.core.predictions import OodVerdict, Predictions
+from ai_models.core.predictions import OodVerdict, Predictions, Reason
 from ai_models.evaluation.rows import choose_rows, folder_manifest, read_out_of_fold
 
 CLASSES = ("blue", "green", "พระแดง")
@@ -77,5 +77,6 @@ def test_out_of_fold_file_is_read_as_it_was_written(tmp_path):
     np.testing.assert_array_equal(read.sets, sets)
     np.testing.assert_array_equal(read.sets_by_class, written.sets_by_class)
     assert read.verdicts == verdicts
+    assert read.reasons == (Reason.NONE, Reason.UNREADABLE)
     with pytest.raises(BundleError, match="cannot be read"):
         read_out_of_fold(tmp_path, ("other",))

@@ -12,7 +12,7 @@ from ai_models.artifacts import read_bundle
 
 FIELDS = {
     "success", "predicted_class", "confidence", "probabilities", "processing_time_ms", "model_version", "verdict",
-    "ood_p_value", "prediction_set", "prediction_set_by_class", "reason", "disclaimer",
+    "ood_p_value", "prediction_set", "prediction_set_by_class", "reason", "detail", "disclaimer",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_both_routes_say_what_the_model_says(service, model, tiny_model, texture
         assert by_text["confidence"] == pytest.approx(known.confidence, abs=1e-6)
         assert by_text["probabilities"] == pytest.approx(known.probabilities, abs=1e-6)
         assert by_text["ood_p_value"] == pytest.approx(known.ood_p_value, abs=1e-6)
-        assert (by_text["verdict"], by_text["reason"]) == (str(known.verdict), known.reason)
+        assert (by_text["verdict"], by_text["reason"]) == (str(known.verdict), str(known.reason))
         assert by_text["prediction_set"] == list(known.prediction_set)
         assert by_text["prediction_set_by_class"] == list(known.prediction_set_by_class)
         assert by_text["model_version"] == read_bundle(tiny_model)["model_digest"][:12]
@@ -65,7 +65,7 @@ def test_below_the_threshold_the_class_stays_and_the_verdict_is_at_least_unsure(
         strict = service.post("/predict", json={"image_data": _as_text(path), "confidence_threshold": 1.0}).json()
         assert strict["predicted_class"] == known.predicted_class
         assert strict["verdict"] == ("ood" if known.verdict == "ood" else "unsure")
-        assert strict["reason"] == ("confidence below 1" if known.verdict == "in_domain" else known.reason)
+        assert strict["detail"] == ("confidence below 1" if known.verdict == "in_domain" else known.detail)
 
 
 def test_probabilities_may_be_left_out(service, photograph):
