@@ -122,15 +122,9 @@ class Fall:
         shapes = Shapes.even()
         if growth is not None:
             shapes = growth.own[c].curve.shapes if c in growth.own else growth.curve.shapes
-        chosen = rng.choice(len(shapes.weights), _DRAWS, p=shapes.weights)
-        lasting, rates = shapes.lasting[chosen], shapes.rates[chosen]
-
-        def fall(factor: float) -> NDArray[np.float64]:
-            return np.asarray(error * (1 - lasting) * (1 - factor**-rates), dtype=np.float64)
-
-        factor = ((1 + FARTHEST**-rates) / 2) ** (-1 / rates)
-        ten = fall(min(FARTHEST, 1 + TEN / objects)) / len(set(judged.y.tolist()))
-        return cls(missed, ten, fall(2.0), objects * (factor - 1))
+        drawn = shapes.only(shapes.picked(_DRAWS, rng))
+        ten = error * (1 - drawn.at(min(FARTHEST, 1 + TEN / objects))) / len(set(judged.y.tolist()))
+        return cls(missed, ten, error * (1 - drawn.at(2.0)), objects * (drawn.halfway(FARTHEST) - 1))
 
 
 def advise_on(c: int, fall: Fall, first: float, seen: Evidence) -> ClassAdvice:
