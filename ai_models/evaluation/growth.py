@@ -21,8 +21,9 @@ __all__ = ["Growth", "OwnCurve", "measure_growth"]
 
 _MOST = 1500
 """Photographs that are fitted on; of larger folders objects are drawn from all classes alike."""
-_THINNED = (0.25, 0.5)
-_COST = 1e-8  # seconds a fit, times photographs squared and classes; roughly, and only to say how many fits are made
+_THINNED = ((0.25, 0.5), (0.5,))
+"""Shares of a class that are fitted on while the others are whole; fewer where the fits would take too long."""
+_COST = 8e-8  # seconds of a fit over photographs squared; roughly, and only to say how many fits are made
 _BUDGET = 12.0  # seconds for either kind of curve
 _MOST_REPEATS = 5
 
@@ -97,7 +98,7 @@ def measure_growth(
     if len(classes) < 2:
         return None
     own_y, own_groups = codes.astype(np.int64), groups[rows]
-    cost = _COST * len(rows) ** 2 * len(classes) * 5
+    folds_cost = _COST * len(rows) ** 2 * 5
 
     def scored(points: NDArray[np.float64], repeats: int, label: str) -> CurvePoints:
         return score_subsets(
@@ -105,20 +106,21 @@ def measure_growth(
         )
 
     joint = joint_points(own_y, own_groups)
-    points = scored(joint, _repeats(cost * len(joint)), "learning curve")
+    points = scored(joint, max(1, _repeats(folds_cost * len(joint))), "learning curve")
     curve = fit_error_curve(points.objects, *points.errors(), seed=seed)
-    thin = _thinned(len(classes))
-    repeats = _repeats(cost * len(thin))
     own = {}
-    if repeats > 1:
-        thinned = scored(thin, repeats, "class by class")
-        own = {int(classes[c]): _own_curve(thinned, c, curve, seed) for c in range(len(classes))}
+    for shares in _THINNED:
+        thin = _thinned(len(classes), shares)
+        if repeats := _repeats(folds_cost * len(thin)):
+            thinned = scored(thin, repeats, "class by class")
+            own = {int(name): _own_curve(thinned, c, len(shares), curve, seed) for c, name in enumerate(classes)}
+            break
     left_out = tuple(sorted(set(np.unique(y).tolist()) - set(classes.tolist())))
     return Growth(points, curve, own, len(rows), len(set(own_groups.tolist())), left_out)
 
 
-def _own_curve(thinned: CurvePoints, c: int, together: ErrorCurve, seed: int) -> OwnCurve:
-    at = np.array([1 + c * len(_THINNED) + i for i in range(len(_THINNED))] + [0])
+def _own_curve(thinned: CurvePoints, c: int, shares: int, together: ErrorCurve, seed: int) -> OwnCurve:
+    at = np.array([*range(1 + c * shares, 1 + (c + 1) * shares), 0])
     seen = thinned.only(at)
     errors, noise = seen.errors(c)
     curve = fit_error_curve(seen.sizes[:, c], errors, noise, seed=seed, shapes=together.shapes)
@@ -128,14 +130,14 @@ def _own_curve(thinned: CurvePoints, c: int, together: ErrorCurve, seed: int) ->
     return OwnCurve(curve, Interval(gain, gain - half, gain + half))
 
 
-def _thinned(k: int) -> NDArray[np.float64]:
+def _thinned(k: int, shares: tuple[float, ...]) -> NDArray[np.float64]:
     """Return the whole, then for each class its points with fewer of its own objects."""
-    alone = [np.where(np.arange(k) == c, share, 1.0) for c in range(k) for share in _THINNED]
+    alone = [np.where(np.arange(k) == c, share, 1.0) for c in range(k) for share in shares]
     return np.array([np.ones(k), *alone])
 
 
 def _repeats(seconds: float) -> int:
-    return int(np.clip(_BUDGET / max(seconds, 1e-9), 1, _MOST_REPEATS))
+    return min(_MOST_REPEATS, int(_BUDGET / seconds))
 
 
 def _drawn(y: NDArray[np.int64], groups: NDArray[np.str_], seed: int) -> NDArray[np.bool_]:
