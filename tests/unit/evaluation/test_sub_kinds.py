@@ -53,8 +53,13 @@ def test_a_kind_of_one_class_is_told_of_that_class():
 
 def test_columns_that_name_photographs_and_rare_kinds_are_passed_over():
     records, groups, wrong = rows(backs_wrong=6, fronts_wrong=1, column=True)
-    numbered = [ImageRecord(r.path, r.label, group=r.group, extra={"id": r.path}) for r in records]
-    assert find_sub_kinds(numbered, groups, wrong) == ((), 0)
+    sheets = [ImageRecord(f"a/{i}.jpg", "a", group=str(i), extra={"sheet": f"s{i // 4}"}) for i in range(96)]
+    first = np.arange(96) < 4  # all of one sheet
+    assert find_sub_kinds(sheets, np.arange(96).astype(str), first) == ((), 0)
+    few = [
+        ImageRecord(r.path, "a", group=r.group, extra={"sheet": "s0" if i < 4 else "s1"}) for i, r in enumerate(sheets)
+    ]
+    assert find_sub_kinds(few, np.arange(96).astype(str), first)[0][0].name == "sheet = s0"
     rare = [ImageRecord(r.path, r.label, group=r.group, extra={"odd": str(i < 2)}) for i, r in enumerate(records)]
     assert find_sub_kinds(rare, groups, wrong) == ((), 0)
 

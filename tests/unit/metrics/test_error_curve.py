@@ -71,3 +71,19 @@ def test_a_class_of_few_points_follows_the_shape_of_all():
     alone = fit_error_curve(few, errors, noise, seed=0).fall(20)
     assert drawn.estimate > alone.estimate  # all classes halve their error
     assert Shapes.even().weights.sum() == pytest.approx(1)
+
+
+def test_one_shape_is_generalised_least_squares():
+    """With the shape known the height is Gaussian: its mean and spread in closed form."""
+    shape = Shapes(np.array([0.2]), np.array([0.5]), np.array([0.0]), np.ones(1))
+    covariance = 0.02**2 + 0.03**2 * np.eye(7)
+    errors = law(SIZES, 0.05, 1.5, 0.5)
+    curve = fit_error_curve(SIZES, errors, covariance, seed=0, shapes=shape)
+    f = 0.2 + 0.8 * (SIZES / 80) ** -0.5
+    inverse = np.linalg.inv(covariance + 0.005**2 * np.eye(7))
+    assert curve.draws(80).mean() == pytest.approx(f @ inverse @ errors / (f @ inverse @ f), abs=0.002)
+    assert curve.draws(80).std() == pytest.approx((f @ inverse @ f) ** -0.5, rel=0.05)
+    spread = np.hypot(curve.draws(80).std() * (0.2 + 0.8 * 4**-0.5), 2 * 0.01)  # a hundredth a doubling
+    assert curve.draws(320).std() == pytest.approx(spread, rel=0.05)
+    assert shape.halfway(4.0)[0] == pytest.approx(((1 + 4**-0.5) / 2) ** -2)
+    assert 1 - shape.at(shape.halfway(4.0)[0])[0] == pytest.approx((1 - shape.at(4.0)[0]) / 2)
