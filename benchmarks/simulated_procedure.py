@@ -160,11 +160,13 @@ def _record(folder: Folder, fitted: _Fitted, fresh: _Fresh, config: TrainingConf
     right = fresh.probabilities.argmax(axis=1) == folder.fresh.y
     truth = float(right.mean()), _correlation(right)
     own = model.judge.judge(model.classes, fitted.decision.choice.probabilities, fitted.decision.outlier_scores)
-    intervals = {"out of fold": _interval(rows.y, own, rows.groups, _true_groups(folder, fitted), *truth)}
+    objects = _true_groups(folder, fitted)
+    folds = len(np.unique(rows.folds))
+    intervals = {"out of fold": _interval(rows.y, own, rows.groups, objects, *truth, folds=folds)}
     test = fitted.held_out
     if test is not None:
         judged = model.judge_features(model.extractor.encode(test.raw))
-        intervals["held out"] = _interval(test.y, judged, test.groups, test.groups, *truth)
+        intervals["held out"] = _interval(test.y, judged, test.groups, test.groups, *truth, folds=0)
     return {**_verdicts(folder, fitted, fresh, config), "intervals": intervals}
 
 
@@ -214,7 +216,7 @@ def _correlation(right: NDArray[np.bool_]) -> float:
 
 def _interval(
     y: NDArray[np.int64], said: Predictions, groups: NDArray[np.str_], objects: NDArray[np.str_],
-    truth: float, alike: float,
+    truth: float, alike: float, *, folds: int,
 ) -> dict[str, float | bool]:  # fmt: skip
     """Return the reported interval of the accuracy, whether it holds the truth, and how wide an oracle's would be.
 
@@ -223,7 +225,7 @@ def _interval(
     at 0 and 1 (``oracle``). Beside it the exact binomial interval at the effective number of photographs
     A (1 - A) / sd^2, what is left to an oracle that knows the correlation but not A (``oracle_exact``).
     """
-    found = interval(figures(y, said, groups, _FIGURES)["accuracy"])
+    found = interval(figures(y, said, groups, _FIGURES, folds=folds)["accuracy"])
     size = np.unique(objects, return_counts=True)[1]
     n = int(size.sum())
     effective = n**2 / float((size * (1 + (size - 1) * alike)).sum())

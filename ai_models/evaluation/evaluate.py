@@ -191,7 +191,7 @@ class PerformanceAnalyzer:
             "ood_shortcuts": foreign_shortcuts(scored.manifest, foreign, config),
             "prediction_sets": {
                 "promised": model.judge.sets.promised(model.classes),
-                "measured": set_figures(scored.y, scored.predictions, scored.groups),
+                "measured": set_figures(scored.y, scored.predictions, scored.groups, folds=scored.folds),
             },
             "left_out": [
                 {"path": to_text(item.path), "kind": item.kind, "detail": item.detail} for item in scored.left_out

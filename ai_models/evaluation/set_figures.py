@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ai_models.core.predictions import Predictions
 from ai_models.evaluation.figures import LEVEL, as_json
-from ai_models.metrics import grouped_share
+from ai_models.metrics import fold_inflation, grouped_share
 
 __all__ = ["KINDS", "set_figures"]
 
@@ -17,7 +17,9 @@ KINDS = ("pooled", "by_class")
 """Coverage promised over all photographs; coverage promised within each class."""
 
 
-def set_figures(y: NDArray[np.int64], predictions: Predictions, groups: NDArray[np.str_]) -> dict[str, Any]:
+def set_figures(
+    y: NDArray[np.int64], predictions: Predictions, groups: NDArray[np.str_], *, folds: int = 0
+) -> dict[str, Any]:
     """Return how often the sets of both kinds hold the true class, and how large they are.
 
     Parameters
@@ -28,6 +30,8 @@ def set_figures(y: NDArray[np.int64], predictions: Predictions, groups: NDArray[
         n readable rows with sets of both kinds.
     groups
         (n,).
+    folds
+        Number of folds where the rows were judged out of fold, else 0.
 
     Returns
     -------
@@ -38,6 +42,7 @@ def set_figures(y: NDArray[np.int64], predictions: Predictions, groups: NDArray[
     by_class = predictions.sets_by_class
     if by_class is None:
         raise ValueError("predictions must come with class-conditional sets")
+    inflation = fold_inflation(folds) if folds else 1.0
     sets = dict(zip(KINDS, (predictions.sets, by_class), strict=True))
 
     def of(rows: NDArray[np.intp]) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def set_figures(y: NDArray[np.int64], predictions: Predictions, groups: NDArray[
             "groups": len(set(groups[rows].tolist())),
             **{
                 kind: {
-                    "coverage": as_json(grouped_share(inside[rows, y[rows]], groups[rows], LEVEL)),
+                    "coverage": as_json(grouped_share(inside[rows, y[rows]], groups[rows], LEVEL, inflation=inflation)),
                     "size": float(inside[rows].sum(axis=1).mean()),
                 }
                 for kind, inside in sets.items()
