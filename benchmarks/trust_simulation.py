@@ -29,7 +29,7 @@ Record = dict[str, Any]
 ALPHA, COVERAGE, HOLDS, WIDER = 0.05, 0.9, 0.94, 1.25
 SMALL = "small folders"
 FOUND_BY = {
-    (SMALL, NO_ONE): ("false alarms", "lac pooled: does not rule out", "lac by class: does not rule out"),
+    (SMALL, NO_ONE): ("false alarms", "lac by class: does not rule out"),
     ("folders", ROWS): ("false alarms", "lac pooled: does not rule out", "held out: holds", "out of fold: holds"),
     ("folders", IN_SAMPLE): ("false alarms", "lac pooled: does not rule out", "out of fold: holds"),
 }
