@@ -26,7 +26,17 @@ def add_sets_section(page: Page, metrics: dict[str, Any]) -> None:
     series = {label: [interval(found["classes"][n][k]["coverage"]) for n in names] for k, label in _KINDS.items()}
     rows = [_row("all photographs", promised["pooled"], found["all"])]
     rows += [_row(name, promised["classes"][name], found["classes"][name]) for name in found["classes"]]
-    header = ["true class", "training objects", "reference", "share to expect", "pooled", "size", "by class", "size"]
+    header = [
+        "true class",
+        "trained on",
+        "reference",
+        "to expect",
+        "scored",
+        "pooled",
+        "classes",
+        "by class",
+        "classes",
+    ]
     page.section(
         "Prediction sets, class by class",
         f"Share of photographs whose set holds the true class; the sets are made for {promised['coverage']:.0%}. The "
@@ -39,22 +49,25 @@ def add_sets_section(page: Page, metrics: dict[str, Any]) -> None:
         ),
         page.table(header, rows),
         *_fallback(promised),
-        note=f"A class is judged by {_SCORES[promised['method']]}. 'Share to expect': what so few training objects "
-        "leave open, the middle 95% of the Beta distribution of the coverage for one photograph an object. It is "
-        "approximate, as the sets are cross-conformal: the scores come from models fitted without the object's fold.",
+        note=f"A class is judged by {_SCORES[promised['method']]}. 'Trained on' and 'scored' count objects; 'classes' "
+        "is the mean size of a set. 'To expect' is the share that holds the true class as far as so few objects tell, "
+        "the middle 95% of the Beta distribution of the coverage for one photograph an object. It is approximate, as the sets are cross-conformal: the scores come from models fitted without the object's fold.",
     )  # fmt: skip
 
 
 def _row(name: str, promise: dict[str, Any], found: dict[str, Any] | None) -> list[object]:
     expected = interval(promise["to_expect"])
-    shares: list[object] = ["–"] * 4
+    shares: list[object] = [0, *["–"] * 4]
     if found:
-        shares = [x for k in _KINDS for x in (_share(interval(found[k]["coverage"])), f"{found[k]['size']:.2f}")]
+        shares = [
+            found["groups"],
+            *(x for k in _KINDS for x in (_share(interval(found[k]["coverage"])), f"{found[k]['size']:.2f}")),
+        ]
     return [name, promise["groups"], promise["reference"], _share(expected), *shares]
 
 
 def _share(value: Interval) -> str:
-    return f"{value.estimate:.3f} [{value.low:.3f}, {value.high:.3f}]"
+    return f"{value.estimate:.2f} [{value.low:.2f}, {value.high:.2f}]"
 
 
 def _fallback(promised: dict[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """Stated false-alarm rates, coverages and intervals are what happens in worlds whose truth is known.
 
-A small `benchmarks/trust_simulation.py`: few folders, two members, one detector. Every check is also seen to fail on the
-errors that are planted for it.
+A small `benchmarks/trust_simulation.py`: few folders, two members, one detector. Every check is also seen to fail on
+the errors that are planted for it.
 """
 
 from __future__ import annotations
