@@ -51,7 +51,8 @@ def add_sets_section(page: Page, metrics: dict[str, Any]) -> None:
         *_fallback(promised),
         note=f"A class is judged by {_SCORES[promised['method']]}. 'Trained on' and 'scored' count objects; 'classes' "
         "is the mean size of a set. 'To expect' is the share that holds the true class as far as so few objects tell, "
-        "the middle 95% of the Beta distribution of the coverage for one photograph an object. It is approximate, as the sets are cross-conformal: the scores come from models fitted without the object's fold.",
+        "the middle 95% of the Beta distribution of the coverage for one photograph an object. It is approximate, as "
+        "the sets are cross-conformal: the scores come from models fitted without the object's fold.",
     )  # fmt: skip
 
 
