@@ -32,7 +32,11 @@ def add_classes_section(page: Page, metrics: dict[str, Any]) -> None:
         page.figure(interval_plot(names, series, x_label="share"), "Dots are estimates, lines their 95% intervals."),
         page.table(["class", "images", "objects", "precision", "recall", "F1"], rows),
         page.figure(
-            confusion_matrix_chart(np.array(table["images"], dtype=np.int64), table["classes"]),
+            confusion_matrix_chart(
+                np.array(table["images"], dtype=np.int64),
+                table["classes"],
+                objects=[by_class[name]["groups"] for name in table["classes"]],
+            ),
             "Rows are true classes. Colour and percentage: share of the row; small figure: images.",
         ),
     )

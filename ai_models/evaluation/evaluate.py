@@ -275,7 +275,7 @@ def _against_training(
     reference: Scored, scored: dict[str, Any], config: EvaluationConfig
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     found = figures(reference.y, reference.predictions, reference.groups, config, folds=reference.folds)
-    kept = ("images", "groups", "accuracy", "balanced_accuracy", "f1_macro", "nll")
+    kept = ("images", "groups", "nll", "brier", "accuracy", "balanced_accuracy", "f1_macro")
     return {name: found[name] for name in kept}, gap(found, scored)
 
 

@@ -107,7 +107,7 @@ def figures(
 
 def gap(reference: Mapping[str, Any], scored: Mapping[str, Any]) -> dict[str, Any]:
     """Return how far the figures on other objects fall from the reference ones (reference minus scored)."""
-    names = ("accuracy", "balanced_accuracy", "f1_macro", "nll")
+    names = ("nll", "brier", "accuracy", "balanced_accuracy", "f1_macro")
     return {name: as_json(_difference(interval(reference[name]), interval(scored[name]))) for name in names}
 
 

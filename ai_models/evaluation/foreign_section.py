@@ -24,7 +24,9 @@ def add_foreign_section(page: Page, found: Evaluation) -> None:
     figures = found.metrics["ood"]
     inside = found.scored.predictions.ood_scores
     outside = {one.name: one.predictions.ood_scores for one in found.foreign}
-    labels = {name: f"{name}, AUROC {figures[name]['auroc']['estimate']:.3f}" for name in outside}
+    labels = {
+        name: f"{name} ({figures[name]['images']} images, {figures[name]['groups']} distinct)" for name in outside
+    }
     rows = [
         [
             name,

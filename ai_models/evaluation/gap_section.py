@@ -17,7 +17,13 @@ def add_gap_section(page: Page, metrics: dict[str, Any]) -> None:
         return
     reference, scored = metrics["training_out_of_fold"], metrics["scored"]
     trained_on = photographs_of(reference["images"], reference["groups"], "training photograph")
-    names = {"balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "f1_macro": "macro F1", "nll": "NLL"}
+    names = {
+        "nll": "log loss (NLL)",
+        "brier": "Brier score",
+        "balanced_accuracy": "balanced accuracy",
+        "accuracy": "accuracy",
+        "f1_macro": "macro F1",
+    }
     rows = [
         [label, interval(reference[key]), interval(scored[key]), interval(metrics["gap"][key])]
         for key, label in names.items()

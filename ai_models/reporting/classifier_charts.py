@@ -20,7 +20,12 @@ __all__ = ["confusion_matrix_chart", "reliability_diagram", "roc_curves"]
 
 @chart
 def confusion_matrix_chart(
-    figure: Figure, matrix: NDArray[np.int64], classes: Sequence[str], *, description: str = ""
+    figure: Figure,
+    matrix: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    objects: Sequence[int] | None = None,
+    description: str = "",
 ) -> str:
     """Draw a confusion matrix: colour is the share of the row, the cell holds the share and the count.
 
@@ -30,6 +35,8 @@ def confusion_matrix_chart(
         int (k, k), true classes in rows.
     classes
         k names.
+    objects
+        How many objects the images of each class show; told beside the images.
     """
     k = len(classes)
     side = min(0.62, max(0.26, 7.5 / max(k, 1)))
@@ -50,12 +57,15 @@ def confusion_matrix_chart(
     if slanted:  # anchored at its end, for a browser's font is not as wide as the one that this is laid out with
         for label in axes.get_xticklabels():
             label.set(rotation=90 if k > 14 else 35, ha="right", va="center", rotation_mode="anchor")
-    axes.set_yticks(range(k), [f"{name} ({n})" for name, n in zip(names, total[:, 0], strict=True)])
+    shown = [str(n) for n in total[:, 0]]
+    if objects is not None:
+        shown = [f"{n} / {g}" for n, g in zip(shown, objects, strict=True)]
+    axes.set_yticks(range(k), [f"{name} ({n})" for name, n in zip(names, shown, strict=True)])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("true (images)")
+    axes.set_ylabel("true (images)" if objects is None else "true (images / objects)")
     return description or f"Confusion matrix of {k} classes, {int(matrix.sum())} images"
 
 
