@@ -30,6 +30,7 @@ from ai_models.metrics import (
     grouped_bootstrap_many,
     grouped_share,
     nll_losses,
+    skewed_mean,
 )
 
 CLASSES, SIZE, FOLDS = 6, 12, 5
@@ -74,7 +75,10 @@ def intervals(
     right = p.argmax(axis=1) == y
     losses = np.stack([nll_losses(y, p), brier_losses(y, p)])
     drawn = grouped_bootstrap_many(lambda rows: losses[:, rows].mean(axis=1), groups, draws=300, seed=0)
-    nll, brier = (value.stretched(np.sqrt(inflation)) for value in drawn)
+    nll, brier = (
+        value.hull(skewed_mean(loss, groups)).stretched(np.sqrt(inflation))
+        for value, loss in zip(drawn, losses, strict=True)
+    )
     weights = balancing_weights(y, CLASSES)
     return {
         "accuracy": grouped_share(right, groups, inflation=inflation),

