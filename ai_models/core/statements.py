@@ -10,8 +10,8 @@ __all__ = ["CLASS_FIGURES", "FOLDER_FIGURES", "MODEL_FIGURES", "Statement", "par
 
 MODEL_FIGURES = (
     "nll", "brier", "brier_reliability", "brier_resolution", "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted",
-    "top3_accuracy", "ece", "rms_calibration_error", "set_coverage", "set_size", "false_alarms", "called_unsure",
-    "called_in_domain", "model_mb",
+    "top3_accuracy", "ece", "rms_calibration_error", "set_coverage", "set_coverage_by_class", "set_size",
+    "false_alarms", "called_unsure", "called_in_domain", "model_mb",
 )  # fmt: skip
 """What is claimed of a model on the photographs scored."""
 CLASS_FIGURES = ("precision", "recall", "f1")

@@ -58,7 +58,7 @@ def add_calibration_section(page: Page, found: Evaluation) -> None:
             ),
         ),
         note="Log loss and Brier score see every probability. The Brier score's parts add up; what a calibrated model "
-        f"would show of unreliability at this size ({parts['floor']['mean']:.3f}) is taken off the first two. The "
-        "plain calibration error of few images is above zero even for a perfect model: read it beside what such a "
-        "model would show, or take the debiased one.",
+        f"would show of unreliability at this size ({parts['floor']['mean']:.3f}) is taken off the first two "
+        "(below 0: none is to be seen). The plain calibration error of few images is above zero even for a perfect "
+        "model: read it beside what such a model would show, or take the debiased one.",
     )  # fmt: skip

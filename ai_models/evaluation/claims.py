@@ -144,6 +144,8 @@ def _value(metrics: Mapping[str, Any], s: Statement) -> tuple[Interval, int]:
         return interval(scored["brier_parts"][_PLACES[s.figure]]), groups
     if s.figure in _VERDICTS:
         return interval(scored["verdicts"][_VERDICTS[s.figure]]), groups
+    if s.figure == "set_coverage_by_class":
+        return interval(metrics["prediction_sets"]["measured"]["all"]["by_class"]["coverage"]), groups
     if s.figure == "false_alarms":
         return interval(metrics["false_alarms"]["measured"]), groups
     return interval(scored[s.figure]), groups

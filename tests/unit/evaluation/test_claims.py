@@ -49,6 +49,7 @@ def metrics(asked=(), **changed):
     whole = {
         "scored": scored | changed,
         "model": {"coverage": 0.9, "megabytes": 16.0},
+        "prediction_sets": {"measured": {"all": {"by_class": {"coverage": figure(0.93, 0.85, 0.98)}}}},
         "false_alarms": {"stated": 0.05, "measured": figure(0.2, 0.1, 0.3)},
         "ood": {"coins": {"auroc": figure(0.8, 0.7, 0.84), "called_in_domain": figure(0.1, 0.02, 0.3), "groups": 30}},
     }
@@ -114,6 +115,7 @@ def test_calibration_is_judged_without_what_the_small_sample_adds():
         ("auroc > 0.9 on coins", "not supported"),
         ("model_mb < 10", "not supported"),
         ("set_coverage > 0.95", "n too small to say"),
+        ("set_coverage_by_class > 0.8", "supported"),
     ],
 )
 def test_what_a_user_asks_is_answered_first(asked, standing):
