@@ -70,7 +70,7 @@ def test_the_time_of_the_thread_is_measured_warm_and_each_size_is_charged():
     costs = measure_costs([_Busy(config), _Wide(config), _OnCuda(config)], items, PreprocessConfig())
     assert list(costs) == [READING, "busy", "wide", "gpu"]
     assert costs["busy"] == pytest.approx(20, abs=3)
-    assert costs["wide"] > costs["busy"] + 0.5  # and a reduction of its own
+    assert costs["wide"] > costs["busy"]  # and a reduction of its own
     assert costs["gpu"] > 45  # by the clock
     assert 0 < costs[READING] < 200
 
