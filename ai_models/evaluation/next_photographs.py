@@ -175,6 +175,7 @@ def _curve_figures(growth: Growth, classes: tuple[str, ...]) -> dict[str, Any]:
             {"groups": float(n), **as_json(_accuracy(curve.at(float(n))))}
             for n in np.geomspace(sizes[0], 2 * curve.largest, 25)
         ],
+        "now": as_json(_accuracy(curve.at(curve.largest))),
         "doubled": as_json(doubled),
         "doubled_gain": as_json(gain),
     }

@@ -61,17 +61,13 @@ def add_next_photographs_section(
         note=f"{photographs_of(figures['images'], figures['groups'])}, each judged by models that had not seen its "
         f"object. Worth: points of balanced accuracy by {TEN} more objects of the class, if the share of its errors "
         "that they remove is that of the learning curve; first in: how often it is the largest, within what the "
-        "figures leave open. Gained by the last half: points of the class's recall that a plain classifier gains by "
-        "all of its objects instead of half. Thin: objects in thinly covered regions. In brackets 95% bounds; reasons "
-        "in sentences are in next_photographs.csv.",
+        "figures leave open. Last half: points of the class's recall that a plain classifier gains by all of its "
+        "objects instead of half. In brackets 95% bounds; reasons in sentences are in next_photographs.csv.",
     )
 
 
 def _list(page: Page, figures: dict[str, Any]) -> str:
-    header = [
-        "class", "objects to add", "of what", f"worth of {TEN}", "first in", "recall", "gained by the last half",
-        "most often taken for", "thin",
-    ]  # fmt: skip
+    header = ["class", "add", "of what", f"worth of {TEN}", "first in", "recall", "last half", "most often taken for"]
     return page.table(header, [_row(f) for f in figures["classes"]])
 
 
@@ -89,7 +85,6 @@ def _row(f: dict[str, Any]) -> list[object]:
         interval(f["recall"]),
         points(f["own_gain"]) if f["own_gain"] else "–",
         f"{taken[0]['class']}, {taken[0]['groups']} of {f['groups']}" if taken else "–",
-        "–" if f["thin_groups"] is None else f["thin_groups"],
     ]
 
 

@@ -96,14 +96,15 @@ def curve_sentence(figures: dict[str, Any]) -> str:
     curve = figures["curve"]
     if curve is None:
         return f"What more photographs would bring cannot be told: {figures['not_measured']}."
-    now, gain = curve["measured"][-1], interval(curve["doubled_gain"])
+    last, gain = curve["measured"][-1], interval(curve["doubled_gain"])
     start = (
-        f"With {now['groups']:.0f} objects to learn from, a plain classifier reaches a balanced accuracy of "
-        f"{_share(now)} on others. With twice the objects of every class it would be {_share(curve['doubled'])}"
+        f"With {last['groups']:.0f} objects to learn from, a plain classifier reaches a balanced accuracy of "
+        f"{_share(last)} on others, {curve['now']['estimate']:.3f} by the curve through all sizes. With twice the "
+        f"objects of every class it would be {_share(curve['doubled'])}"
     )
     if gain.estimate < _NOTHING:
         return f"{start}: more photographs of these kinds would not help measurably."
-    return f"{start}, {points(curve['doubled_gain'])} points more."
+    return f"{start}, {points(curve['doubled_gain'])} points more than by the curve now."
 
 
 def thin_sentence(figures: dict[str, Any]) -> str:
