@@ -17,10 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ai_models.backgrounds import replaced
 from ai_models.core.errors import ConfigError
 from ai_models.core.images import RGBImage, decode
 
-__all__ = ["HORIZONTAL_FLIP", "LONGEST_SIDE", "PRESETS", "SYMMETRIES", "Transform", "augment", "preset_for", "reduced"]
+__all__ = [
+    "BACKGROUND",
+    "HORIZONTAL_FLIP",
+    "LONGEST_SIDE",
+    "PRESETS",
+    "SYMMETRIES",
+    "Transform",
+    "augment",
+    "preset_for",
+    "reduced",
+]
 
 LONGEST_SIDE = 1024
 """A larger photograph is reduced first: no feature looks at more pixels, and a copy of 12 megapixels costs 5 MB."""
@@ -70,7 +81,8 @@ def augment(
 ) -> tuple[RGBImage, tuple[str, ...]]:
     """Make one changed copy.
 
-    Each transform of the preset is applied with its probability, in the preset's order; at least one always is.
+    Each transform of the preset is applied with its probability, in the preset's order; at least one always is. One
+    that finds nothing to do (a background that is not there) counts as none.
 
     Parameters
     ----------
@@ -105,9 +117,33 @@ def augment(
     if not drawn.any():
         drawn[usable[int(rng.integers(len(usable)))]] = True
     chosen = [t for t, use in zip(transforms, drawn, strict=True) if use]
+    image, done = _applied(image, chosen, rng, strength)
+    if not done:
+        others = [transforms[i] for i in usable if transforms[i] not in chosen]
+        if others:
+            image, done = _applied(image, [others[int(rng.integers(len(others)))]], rng, strength)
+    return np.ascontiguousarray(image), done
+
+
+def _applied(
+    image: RGBImage, chosen: Sequence[Transform], rng: np.random.Generator, strength: float
+) -> tuple[RGBImage, tuple[str, ...]]:
+    done = []
     for transform in chosen:
-        image = transform(image, rng, strength)
-    return np.ascontiguousarray(image), tuple(t.name for t in chosen)
+        changed = transform(image, rng, strength)
+        if changed is not image:
+            done.append(transform.name)
+        image = changed
+    return image, tuple(done)
+
+
+# -- surroundings ------------------------------------------------------------------------------------------
+
+
+def _background(image: RGBImage, rng: np.random.Generator, _strength: float) -> RGBImage:
+    """Put the object on another surface; an image without a background of one colour is returned itself."""
+    other = replaced(image, rng)
+    return image if other is None else other
 
 
 # -- geometry ----------------------------------------------------------------------------------------------
@@ -270,6 +306,8 @@ SYMMETRIES = (
     Transform("quarter_turn", _quarter_turn, probability=0.25),
 )
 """What leaves some objects what they are and makes other things of others."""
+BACKGROUND = Transform("background", _background)
+"""Another surface behind the object, for objects that lie on one colour and are to be recognised elsewhere."""
 
 _FUNCTIONS: dict[str, _Function] = {
     "rotate": _rotate, "crop": _crop, "perspective": _perspective, "brightness": _brightness,

@@ -38,6 +38,7 @@ from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.folds import assign_folds
 from ai_models.inspection import scan
 from ai_models.metrics import Interval
+from ai_models.transforms import BACKGROUND
 
 _DRAWS = 1000
 
@@ -192,7 +193,8 @@ def _judged(
 
 
 def _copy(parent: ImageRecord, number: int) -> ImageRecord:
-    return replace(parent, path=f"{parent.path}#{number}", source_id=parent.path, sha256="")
+    done = {"transforms": BACKGROUND.name}
+    return replace(parent, path=f"{parent.path}#{number}", source_id=parent.path, sha256="", extra=done)
 
 
 def _joined(a: RawFeatures, b: RawFeatures) -> RawFeatures:

@@ -14,7 +14,7 @@ from ai_models.core.records import Manifest
 from ai_models.core.settings import AugmentationConfig, FeatureConfig, PreprocessConfig
 from ai_models.crossfit.label_probes import LabelProbes, probe_labels, probed_photographs
 from ai_models.crossfit.label_safety import FEWEST_OBJECTS, Finding, Verdict, judge
-from ai_models.transforms import PRESETS, SYMMETRIES, Transform
+from ai_models.transforms import BACKGROUND, PRESETS, SYMMETRIES, Transform
 
 __all__ = ["LabelCheck", "candidate_transforms", "check_labels"]
 
@@ -62,9 +62,9 @@ class LabelCheck:
         return finding is None or finding.allows(name)
 
 
-def candidate_transforms(preset: str, *, flips: bool) -> tuple[Transform, ...]:
-    """Return the transforms of a preset, after the flips and turns where they are asked for."""
-    return (*(SYMMETRIES if flips else ()), *PRESETS[preset])
+def candidate_transforms(preset: str, *, flips: bool, backgrounds: bool = False) -> tuple[Transform, ...]:
+    """Return the transforms of a preset, after other backgrounds and the flips and turns where they are asked for."""
+    return (*((BACKGROUND,) if backgrounds else ()), *(SYMMETRIES if flips else ()), *PRESETS[preset])
 
 
 def check_labels(
@@ -85,7 +85,7 @@ def check_labels(
     MissingExtraError
         When the network is to judge and torch is not installed.
     """
-    transforms = candidate_transforms(preset, flips=config.flips)
+    transforms = candidate_transforms(preset, flips=config.flips, backgrounds=config.backgrounds)
     if not config.label_check:
         return LabelCheck(transforms)
     rows = probed_photographs(training_photographs(manifest), config.seed)

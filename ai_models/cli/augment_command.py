@@ -31,6 +31,7 @@ from ai_models.core.settings import AugmentationConfig, FeatureConfig, TrainingC
     "quality_threshold",
     "preset",
     "label_check",
+    "backgrounds",
     "flips",
     "seed",
     "workers",
@@ -53,7 +54,8 @@ def command(
     copy: train on that folder and copies are used for fitting alone.
 
     A transform that carries a class's photographs to another class in feature space is switched off for that class;
-    training asks again in every fold. --flips also mirrors and turns, where that is shown to be safe.
+    training asks again in every fold. --backgrounds also puts objects that lie on one colour on other surfaces, for
+    a model that is to meet them there. --flips also mirrors and turns, where that is shown to be safe.
     """
     from ai_models.augmentation import augment_manifest
     from ai_models.pipeline import prepare_manifest

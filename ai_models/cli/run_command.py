@@ -57,7 +57,12 @@ from ai_models.core.settings import (
     keep_failing="--keep-failing/--drop-failing",
 )
 @settings(
-    AugmentationConfig, "target_samples", "augmentation_factor", "quality_threshold", preset="--augmentation-preset"
+    AugmentationConfig,
+    "target_samples",
+    "augmentation_factor",
+    "quality_threshold",
+    "backgrounds",
+    preset="--augmentation-preset",
 )
 @feature_settings
 @preprocess_setting

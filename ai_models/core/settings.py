@@ -220,6 +220,7 @@ class AugmentationConfig(Config):
         "auto", "auto: light below 500 images, medium to 2,000, heavy above", choices=AUGMENTATION_PRESETS
     )
     label_check: bool = setting(True, "switch off, class by class, what carries photographs to another class")
+    backgrounds: bool = setting(False, "also put objects that lie on one colour on other surfaces")
     flips: bool = setting(False, "also mirror and turn, where the label check shows that a class stays what it is")
     seed: int = setting(0, "seed of every random choice", ge=0, le=2**31 - 1)
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)

@@ -10,8 +10,24 @@ from numpy.typing import NDArray
 from ai_models.core.records import Manifest
 from ai_models.crossfit.label_probes import LabelProbes
 from ai_models.crossfit.label_safety import judge
+from ai_models.metrics.paired import PairedDifference
 
-__all__ = ["CopyCheck"]
+__all__ = ["CopyCheck", "worth_keeping"]
+
+
+def worth_keeping(gain: PairedDifference, *, elsewhere: bool) -> bool:
+    """Say whether copies are fitted on.
+
+    Parameters
+    ----------
+    gain
+        Log loss of the photographs without minus with copies.
+    elsewhere
+        Whether copies show objects on other backgrounds. Then they are there for photographs that look unlike these,
+        which these cannot show: they stay unless they cost more than one standard error here. All others must help by
+        more than one.
+    """
+    return gain.mean > (-gain.se if elsewhere else gain.se)
 
 
 @dataclass(frozen=True)

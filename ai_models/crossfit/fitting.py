@@ -15,6 +15,7 @@ from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import FeatureConfig, TrainingConfig, is_embedding
 from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.crossfit.copy_check import worth_keeping
 from ai_models.crossfit.network_choice import NetworkChoice, choose_networks, narrowed
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
@@ -115,7 +116,7 @@ def decide(
         return Decision(choice, oof.outlier_scores, oof.detectors, False, None, networks)
     with_copies, _ = scored(True, f"{label}+copies")
     gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
-    kept = gain.mean > gain.se
+    kept = worth_keeping(gain, elsewhere=rows.elsewhere)
     return Decision(with_copies if kept else choice, oof.outlier_scores, oof.detectors, kept, gain, networks)
 
 

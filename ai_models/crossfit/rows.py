@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ai_models.core.records import Manifest
 from ai_models.crossfit.copy_check import CopyCheck
 from ai_models.crossfit.label_probes import LabelProbes
+from ai_models.transforms import BACKGROUND
 
 __all__ = ["FittingRows"]
 
@@ -32,6 +33,8 @@ class FittingRows:
         Class names, in the order of the labels.
     check
         Which copies are fit to be fitted on; None where that cannot be told.
+    elsewhere
+        Whether there are copies that show their object on another background.
     """
 
     y: NDArray[np.int64]
@@ -40,6 +43,7 @@ class FittingRows:
     parents: NDArray[np.int64]
     classes: tuple[str, ...]
     check: CopyCheck | None = None
+    elsewhere: bool = False
 
     @classmethod
     def of(cls, manifest: Manifest, probes: LabelProbes | None = None) -> FittingRows:
@@ -62,6 +66,7 @@ class FittingRows:
             parents=np.array([row_of[r.source_id] if r.source_id else -1 for r in manifest], dtype=np.int64),
             classes=classes,
             check=CopyCheck.of(manifest, probes) if probes is not None else None,
+            elsewhere=any(BACKGROUND.name in r.extra.get("transforms", "").split("+") for r in manifest),
         )
 
     def __len__(self) -> int:
@@ -99,4 +104,6 @@ class FittingRows:
         if ((parents >= 0) & (moved < 0)).any():
             raise ValueError("a copy was taken without the photograph it was made of")
         check = self.check.take(rows) if self.check is not None else None
-        return FittingRows(self.y[rows], self.groups[rows], self.folds[rows], moved, self.classes, check)
+        return FittingRows(
+            self.y[rows], self.groups[rows], self.folds[rows], moved, self.classes, check, self.elsewhere
+        )

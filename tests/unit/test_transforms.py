@@ -15,7 +15,7 @@ from skimage import transform as reference
 from ai_models import transforms
 from ai_models.core.errors import ConfigError
 from ai_models.core.settings import AUGMENTATION_PRESETS
-from ai_models.transforms import HORIZONTAL_FLIP, PRESETS, SYMMETRIES, Transform, augment, preset_for
+from ai_models.transforms import BACKGROUND, HORIZONTAL_FLIP, PRESETS, SYMMETRIES, Transform, augment, preset_for
 
 
 def scene(height: int = 96, width: int = 128) -> np.ndarray:
@@ -214,3 +214,35 @@ def test_light_follows_its_formulas() -> None:
     centre = image.mean()
     stretched = np.clip(np.rint(centre + (image - centre) * np.exp(0.35)), 0, 255)
     assert np.abs(transforms._contrast(image, Fixed(), 1.0) - stretched).max() <= 1
+
+
+def _on_red() -> np.ndarray:
+    image = np.full((96, 128, 3), (205, 15, 15), np.uint8)
+    cv2.ellipse(image, (64, 48), (30, 34), 0, 0, 360, (170, 130, 70), -1)
+    return image
+
+
+def test_another_background_leaves_the_object_and_is_named() -> None:
+    image = _on_red()
+    copy, done = augment(image, preset=[BACKGROUND], rng=rng())
+    assert done == ("background",)
+    assert np.array_equal(copy[40:56, 50:78], image[40:56, 50:78])
+    assert np.abs(copy[:8].astype(int) - image[:8]).mean() > 15
+
+
+def test_a_background_that_is_not_there_counts_as_none_and_another_transform_takes_its_place() -> None:
+    image = scene()
+    always = [BACKGROUND, *(t for t in PRESETS["light"] if t.name == "rotate")]
+    seen = {augment(image, preset=always, rng=rng(i))[1] for i in range(12)}
+    assert seen == {("rotate",)}
+    copy, done = augment(image, preset=[BACKGROUND], rng=rng())
+    assert done == ()
+    assert np.array_equal(copy, image)
+
+
+def test_other_backgrounds_leave_the_draws_of_a_preset_as_they_were() -> None:
+    image = scene()
+    plain = augment(image, preset="light", rng=rng(4))
+    listed = augment(image, preset=PRESETS["light"], rng=rng(4))
+    assert np.array_equal(plain[0], listed[0])
+    assert plain[1] == listed[1]

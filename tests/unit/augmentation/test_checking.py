@@ -154,3 +154,27 @@ def test_the_command_says_what_is_off_and_why(tmp_path: Path) -> None:
     assert "mostly d" in done.output
     sheet = read_image(tmp_path / "out/contact_sheets/b.png")
     assert sheet.shape[1] > 2 * 128
+
+
+def test_other_backgrounds_come_where_asked_and_only_where_there_is_one(tmp_path: Path) -> None:
+    rows = folder(tmp_path / "photographs", ("ring", "cross"), n=9)
+    for record, file in zip(rows, rows.files, strict=True):  # rings lie on one colour, crosses on a coarse pattern
+        number = int(file.stem)
+        noise = np.random.default_rng(number).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        flat = np.full((64, 64, 3), (205, 15, 15), np.uint8)
+        picture = flat if record.label == "ring" else noise.repeat(8, axis=0).repeat(8, axis=1)
+        picture[20:44, 18:46] = (90 + 12 * number, 70 + 12 * number, 60)
+        Image.fromarray(picture).save(file)
+    asked = FLIPS.replace(flips=False, backgrounds=True, label_check=False)
+    made = augment_manifest(rows, tmp_path / "out", asked, features=HOG)
+    by_class = {
+        label: {n for r in made.copies() if r.label == label for n in r.extra["transforms"].split("+")}
+        for label in ("ring", "cross")
+    }
+    assert "background" in by_class["ring"]
+    assert "background" not in by_class["cross"]
+    plain = augment_manifest(rows, tmp_path / "plain", FLIPS.replace(flips=False), features=HOG)
+    assert "background" not in used(plain)
+    assert all(r.extra["transforms"] for r in made.copies())
+    counts = json.loads((tmp_path / "out/augmentation.json").read_text())
+    assert counts["settings"]["backgrounds"] is True
