@@ -190,7 +190,7 @@ def test_predict_has_a_row_for_every_file(call, model_dir, photographs, tmp_path
     rows = _rows(Path("p.csv").read_text(encoding="utf-8"))
     assert {row["path"] for row in rows} == {"flat.png", "deep/er/b.PNG", "deep/broken.jpg", to_text(odd)}
     header = ["path", "predicted_class", "confidence", "p_ash", "p_birch", "p_cedar"]
-    judged = ["prediction_set", "ood_score", "ood_p_value", "verdict", "prediction_set_by_class"]
+    judged = ["prediction_set", "ood_score", "ood_p_value", "verdict", "reason", "prediction_set_by_class"]
     assert list(rows[0]) == [*header, *judged]
     by_path = {row["path"]: row for row in rows}
     assert by_path["deep/broken.jpg"]["verdict"] == "unreadable"
