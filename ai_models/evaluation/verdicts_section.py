@@ -44,7 +44,10 @@ def add_verdicts_section(page: Page, metrics: dict[str, Any]) -> None:
 
 
 def _reasons(page: Page, found: dict[str, Any]) -> Markup:
-    """Return the table of reasons: a row for the known photographs and one for each foreign folder."""
-    named = {"known": found["known"], **{f"foreign: {name}": share for name, share in found["foreign"].items()}}
-    rows = [[name, *(interval(share[reason]) for reason in _REASONS)] for name, share in named.items() if share]
-    return page.table(["share of photographs by reason", *_REASONS.values()], rows) if rows else Markup("")
+    """Return the table of reasons: a column for the known photographs and one for each foreign folder."""
+    named = [("known", found["known"]), *found["foreign"].items()]
+    given = [(name, share) for name, share in named if share]
+    if not given:
+        return Markup("")
+    rows = [[words, *(interval(share[reason]) for _, share in given)] for reason, words in _REASONS.items()]
+    return page.table(["share of photographs by reason", *(name for name, _ in given)], rows)
