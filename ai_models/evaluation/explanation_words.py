@@ -29,8 +29,9 @@ def said_sentence(found: Explanation) -> str:
     why = f" ({said.detail})" if said.detail else ""
     second = said.probabilities[found.against]
     return (
-        f"The model says {said.predicted_class} with {said.confidence:.0%}, then {found.against} with {second:.0%}; "
-        f"verdict: {str(said.verdict).replace('_', ' ')}{why}. Classes that remain possible: {inside}."
+        f"The model says {said.predicted_class} with {_percent(said.confidence)}, then {found.against} with "
+        f"{_percent(second)}; verdict: {str(said.verdict).replace('_', ' ')}{why}. "
+        f"Classes that remain possible: {inside}."
     )
 
 
@@ -51,7 +52,8 @@ def nearest_sentence(found: Explanation) -> str:
 def blocks_sentence(found: Explanation) -> str:
     """Return what the contributions add up to, and how to read them."""
     total = found.blocks.total
-    odds = f"{math.exp(total):,.1f} times" if total < math.log(1e4) else "more than 10,000 times"
+    times = math.exp(min(total, 10.0))
+    odds = "more than 10,000 times" if times > 1e4 else f"{times:,.0f} times" if times >= 10 else f"{times:.1f} times"
     return (
         f"{found.prediction.predicted_class} is {odds} as likely as {found.against}: a margin of {total:+.2f} in "
         "natural logarithms, of which each bar is a part. They say what the model used, not what is true of the object."
@@ -65,8 +67,8 @@ def fidelity_sentence(heat: HeatMap) -> str:
         f"The map is drawn from a stand-in for the vote that can be differentiated. On "
         f"{photographs_of(f.photographs, f.objects, 'training photograph')} that it was not fitted on, it names the "
         f"model's class for {f.agreement.estimate:.0%} [{f.agreement.low:.0%}, {f.agreement.high:.0%}], and its "
-        f"probability differs by {f.difference:.2f} on average. Here it gives {heat.surrogate_probability:.0%} to the "
-        "predicted class."
+        f"probability differs by {f.difference:.2f} on average. Here it gives {_percent(heat.surrogate_probability)} "
+        "to the predicted class."
     )
 
 
@@ -157,3 +159,10 @@ def map_standing(found: Explanation) -> str:
     if len(checks) == 2:
         return "The stand-in agrees with the model here; the map itself was not tested."
     return "The map passed its checks: it shows where the network's part of this prediction comes from."
+
+
+def _percent(probability: float) -> str:
+    """Return a probability as a percentage that is never called certain."""
+    if probability > 0.995:
+        return "over 99%"
+    return "under 1%" if probability < 0.005 else f"{probability:.0%}"

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ai_models.artifacts import load_model
 from ai_models.core.config import canonical_json
+from ai_models.core.counts import plural
 from ai_models.core.errors import AmuletError, DataError, ImageError
 from ai_models.core.images import RGBImage, read_image
 from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write_bytes
@@ -143,7 +144,7 @@ def _write_page(path: Path, found: Sequence[Explained], evidence: Evidence, mode
             f"explain.html needs {error.name}, which is not installed: pip install 'amulet-ai[train]'; "
             f"the pictures and explanations.json are written to '{path.parent}'"
         ) from error
-    page = Page("Why the model says so", f"{len(found)} images · model {model_dir.resolve().name}")
+    page = Page("Why the model says so", f"{plural(len(found), 'image')} · model {model_dir.resolve().name}")
     for one in found:
         add_explanation(page, one)
     add_reading_guide(page, len(set(evidence.groups.tolist())))

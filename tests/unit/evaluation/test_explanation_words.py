@@ -67,7 +67,16 @@ def test_sentences_carry_the_numbers():
     ) in score_sentence(HEAT)
 
 
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.9999, "with over 99%, then b with under 1%;"), (0.994, "with 99%, then b with 1%;")]
+)
+def test_nothing_is_called_certain(p, words):
+    said = replace(SAID, confidence=p, probabilities={"พระ": p, "b": 1 - p})
+    assert words in said_sentence(replace(FOUND, prediction=said))
+
+
 def test_little_to_say():
+    assert "is 20 times as likely" in blocks_sentence(replace(FOUND, blocks=FOUND.blocks._replace(total=3.0)))  # e^3
     assert "more than 10,000 times" in blocks_sentence(replace(FOUND, blocks=FOUND.blocks._replace(total=800.0)))
     assert "no other training object" in nearest_sentence(replace(FOUND, nearest=Nearest((), 0.0, 1)))
     assert "was not tested" in score_sentence(replace(HEAT, score=None))
