@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_models.core.predictions import OodVerdict, Prediction
+from ai_models.core.predictions import OodVerdict, Prediction, Reason
 from ai_models.core.records import ImageRecord
 from ai_models.evaluation.explanation_json import explanation_json
 from ai_models.evaluation.explanation_words import (
@@ -37,7 +37,15 @@ FIDELITY = Fidelity(Interval(0.9, 0.8, 0.95), 0.12, 40, 30)
 SCORE = MapScore(curves(0.3), (curves(0.1), curves(0.2)), curves(0.25))
 HEAT = HeatMap({"cnn": np.array([[1.0, -1.0]])}, SCORE, "พระ", 0.6, FIDELITY)
 SAID = Prediction(
-    "พระ", 0.8, {"พระ": 0.8, "b": 0.2}, ("พระ", "b"), 0.1, 0.5, OodVerdict.UNSURE, "2 classes remain possible"
+    "พระ",
+    0.8,
+    {"พระ": 0.8, "b": 0.2},
+    ("พระ", "b"),
+    0.1,
+    0.5,
+    OodVerdict.UNSURE,
+    Reason.AMBIGUOUS,
+    detail="2 classes remain possible",
 )
 ROWS = [
     Neighbour(ImageRecord(f"{label}/1.jpg", label), Path("x"), d) for label, d in (("b", 0.1), ("พระ", 0.2), ("b", 0.3))
