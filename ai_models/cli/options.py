@@ -76,6 +76,7 @@ _feature_settings = settings(
     "wide_image_size",
     "batch_size",
     use_cnn_features="--cnn/--no-cnn",
+    use_stages_features="--stages/--no-stages",
     use_hog_features="--hog/--no-hog",
     use_lbp_features="--lbp/--no-lbp",
     use_sift_features="--sift/--no-sift",

@@ -40,6 +40,7 @@ from ai_models.core.settings import (
     "quick_mode",
     "max_ms_per_image",
     "use_dimensionality_reduction",
+    "demanded_gain",
     "coverage",
     "set_method",
     "ood_alpha",

@@ -37,6 +37,7 @@ _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanc
     "quick_mode",
     "max_ms_per_image",
     "use_dimensionality_reduction",
+    "demanded_gain",
     "coverage",
     "set_method",
     "ood_alpha",

@@ -23,6 +23,7 @@ __all__ = [
     "SplitConfig",
     "TrainingConfig",
     "is_embedding",
+    "network_of",
 ]
 
 AUGMENTATION_PRESETS = ("auto", "minimal", "light", "medium", "heavy", "robust")
@@ -40,6 +41,11 @@ _BY_HAND = {"cnn": ("backbone", "weights"), "cnn_wide": ("wide_backbone", "wide_
 def is_embedding(block: str) -> bool:
     """Return whether a block of this name is the embedding of a network."""
     return block.startswith("cnn")
+
+
+def network_of(block: str) -> str:
+    """Return the block of the network that a block of this name comes from; ``""`` where it comes from none."""
+    return block.replace("stages", "cnn", 1) if is_embedding(block) or block.startswith("stages") else ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class FeatureConfig(Config):
     """Which blocks are computed, from what image size, and where they are cached."""
 
     use_cnn_features: bool = setting(True, "embedding of a pretrained network")
+    use_stages_features: bool = setting(True, "statistics of the stages that a network's picture passes through")
     use_hog_features: bool = setting(True, "histograms of oriented gradients")
     use_lbp_features: bool = setting(True, "local binary patterns")
     use_sift_features: bool = setting(True, "dense SIFT, encoded with a codebook fitted on training rows")
@@ -134,6 +141,11 @@ class FeatureConfig(Config):
         return NETWORKS[self.preset] if self.use_cnn_features else ()
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """Blocks that are the stages of these networks, in their order."""
+        return tuple(name.replace("cnn", "stages") for name in self.networks) if self.use_stages_features else ()
+
+    @property
     def image_sizes(self) -> tuple[int, ...]:
         """Sides in pixels of the squares that blocks see, each once; the usual one first."""
         return tuple(
@@ -152,7 +164,8 @@ class FeatureConfig(Config):
         networks = tuple(name for name in self.networks if name in names)
         kept = self if networks == self.networks else self.with_networks(*networks)
         switches = [f.name for f in dataclasses.fields(self) if f.name.startswith("use_") and f.name != _CNN]
-        off = {switch: False for switch in switches if switch[len("use_") : -len("_features")] not in names}
+        present = {*names, *(("stages",) if not self.stages or set(self.stages) & set(names) else ())}
+        off = {switch: False for switch in switches if switch[len("use_") : -len("_features")] not in present}
         return kept.replace(**off, custom_blocks=tuple(name for name in self.custom_blocks if name in names))
 
     def _faults_of_networks(self) -> list[str]:
@@ -250,6 +263,9 @@ class TrainingConfig(Config):
     )
     use_dimensionality_reduction: bool = setting(True, "principal components a block, fitted inside each fold")
     custom_members: tuple[str, ...] = setting((), "members of your own, as module:factory")
+    demanded_gain: float = setting(
+        0.0, "standard errors that the gain of a block or a kind of member must exceed to be kept", ge=-3, le=3
+    )
     coverage: float = setting(0.9, "share of prediction sets that hold the true class", ge=0.5, le=0.999)
     set_method: str = setting(
         "lac", "score of prediction sets: lac (smallest) or aps (growing with difficulty)", choices=("lac", "aps")

@@ -14,17 +14,17 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import FeatureConfig, TrainingConfig, is_embedding
-from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.crossfit.candidates import candidate_specs, plain_spec
 from ai_models.crossfit.copy_check import worth_keeping
 from ai_models.crossfit.network_choice import NetworkChoice, choose_networks, narrowed
 from ai_models.crossfit.rows import FittingRows
-from ai_models.crossfit.scoring import OutOfFold, cross_fit, outlier_columns
-from ai_models.ensemble.combination import Choice, choose, row_losses
+from ai_models.crossfit.scoring import OutOfFold, block_scaler, cross_fit, outlier_columns
+from ai_models.ensemble.choosing import Choice, choose
+from ai_models.ensemble.combination import row_losses
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import FoldDetectors, OutlierDetector, OutlierTest
 from ai_models.ensemble.photograph_quality import QualityTest
 from ai_models.ensemble.prediction_sets import PredictionSets
-from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
@@ -92,7 +92,7 @@ def decide(
             extractor, raw, rows, config,
             max_components=_most_components(raw.blocks, config), label=f"{label}: networks" if label else "",
         )  # fmt: skip
-        extractor, raw = narrowed(extractor, raw, networks.networks)
+        extractor, raw = narrowed(extractor, raw, networks.among(raw.blocks))
     specs = candidate_specs(
         raw.blocks,
         quick=config.quick_mode,
@@ -109,7 +109,8 @@ def decide(
             seed=config.seed, workers=config.workers, use_copies=use_copies, label=text if label else "",
         )  # fmt: skip
         with single_threaded_libraries():
-            return choose(oof.logits, y, groups, folds, baseline=baseline_specs(specs)), oof
+            plain = plain_spec(specs)
+            return choose(oof.logits, y, groups, folds, plain=plain, demanded=config.demanded_gain), oof
 
     choice, oof = scored(False, label)
     if len(photographs) == len(rows):
@@ -142,15 +143,14 @@ def fit_classifier(
     metadata
         Kept with the classifier.
     """
-    if decision.networks is not None:
-        extractor, raw = narrowed(extractor, raw, decision.networks.networks)
+    extractor, raw = narrowed(extractor, raw, _blocks_in_use(decision, raw.blocks))
     photographs = rows.photographs
     fitting = rows.with_copies(photographs) if decision.use_copies else photographs
     with single_threaded_libraries():
         fitted = copy.copy(extractor).fit_raw(raw.take(photographs))
         X = fitted.encode(raw.take(fitting))
         blocks = fitted.block_slices
-        scaler = BlockScaler(blocks, _most_components(blocks, config)).fit(X)
+        scaler = block_scaler(blocks, _most_components(blocks, config)).fit(X)
         ensemble = VotingEnsemble(decision.choice.combination, scaler.slices_, config.seed)
         ensemble.fit(scaler.transform(X), rows.y[fitting])
         detector = _detectors(decision, fitted, raw.take(photographs), rows.y[photographs], config)
@@ -201,6 +201,13 @@ def nested_predictions(
         seen = raw.take(scored)
         parts.append((scored, model.judge_features(model.extractor.encode(seen), seen.quality)))
     return _in_order(parts, photographs)
+
+
+def _blocks_in_use(decision: Decision, blocks: Iterable[str]) -> set[str]:
+    """Return the blocks that vote or are looked at for the unusual; the rest need not be computed any more."""
+    there = list(blocks) if decision.networks is None else list(decision.networks.among(blocks))
+    looked_at = [name for name in there if is_embedding(name)] or there
+    return {*looked_at, *(name for member in decision.choice.combination.members for name in member.blocks)}
 
 
 def _most_components(blocks: Iterable[str], config: TrainingConfig) -> dict[str, int]:

@@ -9,22 +9,22 @@ paired difference over objects and by `WORTHWHILE`; all else goes to the cheaper
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.core.settings import NETWORKS, FeatureConfig, TrainingConfig, is_embedding
-from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.core.settings import NETWORKS, FeatureConfig, TrainingConfig, network_of
+from ai_models.crossfit.candidates import candidate_specs, plain_spec
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import cross_fit
-from ai_models.ensemble.combination import choose, row_losses
+from ai_models.ensemble.choosing import choose
+from ai_models.ensemble.combination import row_losses
 from ai_models.ensemble.members import MemberSpec
 from ai_models.execution import single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.metrics.paired import PairedDifference, paired_difference
-from ai_models.metrics.special import student_quantile
 
 __all__ = ["NetworkChoice", "NetworkStep", "cheapest_that_pays", "choose_networks", "narrowed"]
 
@@ -51,16 +51,8 @@ class NetworkStep:
     gain: PairedDifference
     kept: bool
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the gain over objects (Student's t); infinite where one object carries it."""
-        if not np.isfinite(self.gain.se):
-            return -np.inf, np.inf
-        half = student_quantile(0.975, self.gain.groups - 1) * self.gain.se
-        return self.gain.mean - half, self.gain.mean + half
-
     def __str__(self) -> str:
-        low, high = self.interval
+        low, high = self.gain.interval()
         return (
             f"{self.preset} instead of {self.against} {'kept' if self.kept else 'not kept'}: log loss lower by "
             f"{self.gain.mean:+.3f} [{low:+.3f}, {high:+.3f}] over {self.gain.groups} objects, out of fold"
@@ -78,6 +70,10 @@ class NetworkChoice:
     def networks(self) -> tuple[str, ...]:
         """Blocks of the networks that are kept."""
         return NETWORKS[self.preset]
+
+    def among(self, blocks: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the blocks that come from a kept network, or from none."""
+        return tuple(name for name in blocks if network_of(name) in (*self.networks, ""))
 
 
 def cheapest_that_pays(losses: Mapping[str, NDArray[np.float64]], groups: NDArray[np.str_]) -> NetworkChoice:
@@ -134,21 +130,25 @@ def choose_networks(
     losses = {}
     for preset, own in specs.items():
         with single_threaded_libraries():
-            vote = choose({s: oof.logits[s] for s in own}, y, groups, folds, baseline=baseline_specs(own))
+            vote = choose({s: oof.logits[s] for s in own}, y, groups, folds, plain=plain_spec(own))
         losses[preset] = row_losses(vote.oof_logits, y)
     return cheapest_that_pays(losses, groups)
 
 
 def narrowed(
-    extractor: HybridFeatureExtractor, raw: RawFeatures, networks: tuple[str, ...]
+    extractor: HybridFeatureExtractor, raw: RawFeatures, blocks: Collection[str]
 ) -> tuple[HybridFeatureExtractor, RawFeatures]:
-    """Return extractor and features without the networks that are not named: they are neither run nor carried."""
+    """Return extractor and features without the blocks that are not named: they are neither computed nor carried.
+
+    Stages come with their network; those of another network than a named one's may stay.
+    """
     used = copy.copy(extractor)
-    used.config = (extractor.config or FeatureConfig()).with_networks(*networks)
-    kept = {name: rows for name, rows in raw.blocks.items() if name in networks or not is_embedding(name)}
-    return used, replace(raw, blocks=kept)
+    config = (extractor.config or FeatureConfig()).with_blocks(*blocks)
+    used.config = config.with_networks(*config.networks)  # what was open is decided
+    kept = {block.name: raw.blocks[block.name] for block in used.blocks}
+    return used, RawFeatures(kept, raw.errors, raw.quality)
 
 
 def _specs(blocks: tuple[str, ...], preset: str, config: TrainingConfig) -> tuple[MemberSpec, ...]:
-    own = [name for name in blocks if name in NETWORKS[preset] or not is_embedding(name)]
+    own = [name for name in blocks if network_of(name) in (*NETWORKS[preset], "")]
     return candidate_specs(own, quick=True, reduced=config.use_dimensionality_reduction, custom=config.custom_members)

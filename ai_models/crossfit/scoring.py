@@ -23,7 +23,7 @@ from ai_models.ensemble.scaler import BlockScaler
 from ai_models.execution import map_ordered, single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 
-__all__ = ["OutOfFold", "cross_fit", "outlier_columns"]
+__all__ = ["OutOfFold", "block_scaler", "cross_fit", "outlier_columns"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,19 @@ def cross_fit(
     return OutOfFold(found, outlier_scores, tuple(detectors))
 
 
+def block_scaler(slices: Mapping[str, slice], max_components: int | Mapping[str, int]) -> BlockScaler:
+    """Return the scaler of a pipeline: embeddings keep unit length, other blocks are brought to their spread.
+
+    Parameters
+    ----------
+    slices
+        Block name -> columns.
+    max_components
+        Principal components a block, one number for all or one each; 0 for none.
+    """
+    return BlockScaler(slices, max_components, reference=tuple(name for name in slices if is_embedding(name)))
+
+
 def outlier_columns(slices: Mapping[str, slice], fitted: Iterable[str] = ()) -> tuple[slice, ...]:
     """Return the blocks that outlier detectors look at.
 
@@ -148,7 +161,7 @@ def _score_fold(task: _Task) -> _Scored:
         blocks = encoder.block_slices
         X = encoder.encode(task.raw.take(fitting))
         T = encoder.encode(task.raw.take(scored))
-        scaler = BlockScaler(blocks, task.max_components).fit(X)
+        scaler = block_scaler(blocks, task.max_components).fit(X)
         Z, S = scaler.transform(X), scaler.transform(T)
         out = {}
         for spec in task.specs:

@@ -38,7 +38,7 @@ def candidate_rounds(files: Sequence[Path], *, features: FeatureConfig, workers:
     if n <= ALL_PAIRS:
         return [np.stack(np.triu_indices(n, 1), axis=1)] if n > 1 else []
     only = features.with_networks("cnn").replace(
-        use_hog_features=False, use_lbp_features=False, use_sift_features=False,
+        use_stages_features=False, use_hog_features=False, use_lbp_features=False, use_sift_features=False,
         use_colour_features=False, use_orb_features=False, custom_blocks=(),
     )  # fmt: skip
     raw = HybridFeatureExtractor(only, workers=workers).extract_raw(files, label="embed")

@@ -1,46 +1,40 @@
-"""Which members vote, with what weights and temperature: decided on out-of-fold logits alone.
+"""How members are weighed into one vote: on out-of-fold logits alone.
 
 The vote is a logarithmic opinion pool: softmax of the weighted sum of the members' logits divided by a temperature
 (Genest & Zidek 1986). Weights are non-negative and fitted to the out-of-fold log-loss, each class counting the same,
 so that rare classes have a say in who votes; a small ridge pulls the weights towards each other, since a few dozen
 photographs cannot tell members apart that agree. The temperature is fitted last, to the pooled out-of-fold logits,
-each row counting the same (Guo et al. 2017). The pool is kept only where its log-loss beats the plain baseline's by
-more than one standard error of the paired difference over objects, and where it does not buy that with the recall of
-small classes.
+each row counting the same (Guo et al. 2017). Which members may vote at all is decided in
+`ai_models.ensemble.choosing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ai_models.ensemble.members import MemberSpec
-from ai_models.metrics.classification import balanced_accuracy
-from ai_models.metrics.paired import PairedDifference, paired_difference
 
 __all__ = [
-    "Choice",
     "Combination",
-    "Standing",
-    "choose",
-    "cross_fitted_logits",
+    "best_settings",
+    "blended",
+    "families",
     "fit_scale",
     "fit_weights",
     "pool",
     "row_losses",
     "softmax",
+    "weigh",
 ]
 
 Logits = NDArray[np.float64]
 RIDGE = 0.01
 """Strength of the pull of the weights (in units of each member's own spread) towards their mean."""
-WORTHWHILE = 0.005
-"""Gain in log-loss below which more than one member is not worth its time."""
 NEGLIGIBLE = 0.05
 """Share of the total weight below which a member is not worth its time."""
 
@@ -70,51 +64,6 @@ class Combination:
         """Return the pooled logits, float64 (n, k)."""
         stack = np.stack([by_member[m] for m in self.members])
         return np.asarray(np.tensordot(np.asarray(self.weights), stack, 1) / self.temperature)
-
-
-class Standing(NamedTuple):
-    """How one family of members does alone.
-
-    Attributes
-    ----------
-    nll
-        Mean log-loss.
-    balanced_accuracy
-        Mean recall over the classes, in [0, 1].
-    """
-
-    nll: float
-    balanced_accuracy: float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen, and why.
-
-    Attributes
-    ----------
-    combination
-        The vote.
-    gain
-        Log-loss of the baseline minus that of the pool, paired by object; positive = the pool is better.
-    kept_pool
-        Whether the pool was kept rather than the baseline.
-    oof_logits
-        Cross-fitted logits of the vote, float64 (n, k): each row weighed without its own fold.
-    standings
-        Family -> how it does alone, its setting and temperature for a fold chosen on the other folds.
-    """
-
-    combination: Combination
-    gain: PairedDifference
-    kept_pool: bool
-    oof_logits: Logits
-    standings: Mapping[str, Standing]
-
-    @property
-    def probabilities(self) -> Logits:
-        """Cross-fitted probabilities of the vote, float64 (n, k)."""
-        return softmax(self.oof_logits)
 
 
 def softmax(logits: Logits) -> Logits:
@@ -212,82 +161,83 @@ def pool(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> Combination:
     y
         int (n,), labels.
     """
-    best = list(_best_of_families(oof, y))
-    weights = fit_weights(np.stack([oof[m] for m in best]), y)
-    spread = np.array([np.sqrt((oof[m] ** 2).mean()) for m in best])
-    share = weights * spread / max(float((weights * spread).sum()), 1e-12)
-    if (share > NEGLIGIBLE).any() and not (share > NEGLIGIBLE).all():
-        best = [m for m, s in zip(best, share, strict=True) if s > NEGLIGIBLE]
-        weights = fit_weights(np.stack([oof[m] for m in best]), y)
-    spread = np.array([np.sqrt((oof[m] ** 2).mean()) for m in best])
-    total = float(weights.sum())
-    if total <= 1e-9:  # nothing predicts better than equal odds: say equal odds
-        equal = (1.0 / len(best),) * len(best)
-        return Combination(tuple(best), equal, 1e9, equal)
-    shares = weights * spread / float((weights * spread).sum())
-    decided = Combination(tuple(best), tuple((weights / total).tolist()), 1.0, tuple(shares.tolist()))
-    scale = fit_scale(decided.logits(oof), y)
-    return replace(decided, temperature=1.0 / max(scale, 1e-9))
+    return weigh({m: oof[m] for m in best_settings(oof, y)}, y)
 
 
-def cross_fitted_logits(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64], folds: NDArray[np.int64]) -> Logits:
-    """Return pooled logits in which the settings and weights for each fold come from the other folds, (n, k)."""
-    out = np.zeros_like(next(iter(oof.values())))
-    for fold in np.unique(folds):
-        inside = folds == fold
-        decided = pool({m: values[~inside] for m, values in oof.items()}, y[~inside])
-        out[inside] = decided.logits({m: oof[m][inside] for m in decided.members})
-    return out
-
-
-def choose(
-    oof: Mapping[MemberSpec, Logits],
-    y: NDArray[np.int64],
-    groups: NDArray[np.str_],
-    folds: NDArray[np.int64],
-    *,
-    baseline: Sequence[MemberSpec],
-) -> Choice:
-    """Decide between the pool and the baseline by their cross-fitted log-loss.
+def weigh(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> Combination:
+    """Return the weighted vote of exactly these members, without those whose part would be negligible.
 
     Parameters
     ----------
     oof
-        Member -> out-of-fold logits, float64 (n, k).
-    y, groups, folds
-        (n,): label, object, and the fold in which the row was scored.
-    baseline
-        The settings of the plain baseline; all keys of `oof`.
+        Member -> out-of-fold logits, float64 (n, k); one member a family.
+    y
+        int (n,), labels.
     """
-    plain = {m: oof[m] for m in baseline}
-    pooled, simple = cross_fitted_logits(oof, y, folds), cross_fitted_logits(plain, y, folds)
-    gain = paired_difference(row_losses(simple, y), row_losses(pooled, y), groups)
-    k = pooled.shape[1]
-    recall_kept = balanced_accuracy(y, pooled.argmax(axis=1), k) >= balanced_accuracy(y, simple.argmax(axis=1), k)
-    kept = gain.mean > max(gain.se, WORTHWHILE) and recall_kept
-    families = _families(oof)
-    standings = {
-        name: _standing(cross_fitted_logits({m: oof[m] for m in members}, y, folds), y)
-        for name, members in families.items()
-    }
-    return Choice(pool(oof if kept else plain, y), gain, kept, pooled if kept else simple, standings)
+    voters = list(oof)
+    weights = fit_weights(np.stack([oof[m] for m in voters]), y)
+    share = _shares(weights, [oof[m] for m in voters])
+    if (share > NEGLIGIBLE).any() and not (share > NEGLIGIBLE).all():
+        voters = [m for m, s in zip(voters, share, strict=True) if s > NEGLIGIBLE]
+        weights = fit_weights(np.stack([oof[m] for m in voters]), y)
+        share = _shares(weights, [oof[m] for m in voters])
+    total = float(weights.sum())
+    if total <= 1e-9:  # nothing predicts better than equal odds: say equal odds
+        equal = (1.0 / len(voters),) * len(voters)
+        return Combination(tuple(voters), equal, 1e9, equal)
+    decided = Combination(tuple(voters), tuple((weights / total).tolist()), 1.0, tuple(share.tolist()))
+    scale = fit_scale(decided.logits(oof), y)
+    return replace(decided, temperature=1.0 / max(scale, 1e-9))
 
 
-def _standing(values: Logits, y: NDArray[np.int64]) -> Standing:
-    nll = float(row_losses(values, y).mean())
-    return Standing(nll, balanced_accuracy(y, values.argmax(axis=1), values.shape[1]))
+def blended(
+    vote: Combination, plain: MemberSpec, trust: float, oof: Mapping[MemberSpec, Logits], temperature: float = 1.0
+) -> Combination:
+    """Return the vote whose logits are ``(trust * vote + (1 - trust) * plain) / temperature``.
+
+    Parameters
+    ----------
+    vote
+        The pool.
+    plain
+        The baseline; it may be a member of the pool too.
+    trust
+        In [0, 1].
+    oof
+        Member -> out-of-fold logits, for the shares.
+    temperature
+        Positive.
+    """
+    weights = dict.fromkeys(vote.members if trust > 0 else (), 0.0)
+    for member, weight in zip(vote.members, vote.weights, strict=True) if trust > 0 else ():
+        weights[member] += trust * weight / vote.temperature
+    if trust < 1:
+        weights[plain] = weights.get(plain, 0.0) + 1.0 - trust
+    raw = np.array(list(weights.values()))
+    total = float(raw.sum())
+    shares = _shares(raw, [oof[m] for m in weights])
+    return Combination(tuple(weights), tuple((raw / total).tolist()), temperature / total, tuple(shares.tolist()))
 
 
-def _best_of_families(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> list[MemberSpec]:
+def best_settings(oof: Mapping[MemberSpec, Logits], y: NDArray[np.int64]) -> list[MemberSpec]:
+    """Return of each family the setting with the least log-loss after its own temperature."""
+
     def scaled_loss(member: MemberSpec) -> float:
         return float(row_losses(fit_scale(oof[member], y) * oof[member], y).mean())
 
-    families = _families(oof).values()
-    return [min(settings, key=scaled_loss) if len(settings) > 1 else settings[0] for settings in families]
+    found = families(oof).values()
+    return [min(settings, key=scaled_loss) if len(settings) > 1 else settings[0] for settings in found]
 
 
-def _families(members: Iterable[MemberSpec]) -> dict[str, list[MemberSpec]]:
+def families(members: Iterable[MemberSpec]) -> dict[str, list[MemberSpec]]:
+    """Return the settings of each kind and view, in the order of the members."""
     found: dict[str, list[MemberSpec]] = {}
     for member in members:
         found.setdefault(member.family, []).append(member)
     return found
+
+
+def _shares(weights: NDArray[np.float64], logits: list[Logits]) -> NDArray[np.float64]:
+    """Return each member's part in what decides: weight times its own spread of logits, summing to 1."""
+    part = weights * np.array([np.sqrt((values**2).mean()) for values in logits])
+    return np.asarray(part / max(float(part.sum()), 1e-12))

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from ai_models.core.errors import ConfigError
+from ai_models.ensemble.prototypes import NearestPrototype
 
 __all__ = ["KINDS", "MemberSpec", "build", "columns_of", "logits"]
 
@@ -89,12 +90,17 @@ def _lda(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
 
 
+def _prototype(seed: int, params: Mapping[str, Any]) -> BaseEstimator:
+    return NearestPrototype()
+
+
 KINDS: dict[str, Factory] = {
     "logistic": _logistic,
     "svm": _svm,
     "forest": _forest,
     "boosting": _boosting,
     "lda": _lda,
+    "prototype": _prototype,
 }
 """Kind -> how to build it from (seed, hyper-parameters)."""
 

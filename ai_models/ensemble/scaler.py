@@ -1,8 +1,8 @@
-"""Bring feature blocks to one scale: unit length a block, then its principal components."""
+"""Bring feature blocks to one scale: unit length a block, one spread for all, then principal components."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -19,7 +19,10 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     """Scale each block to rows of unit Euclidean length, then rotate it to its principal components.
 
     Components are not whitened, so distances inside a block stay those of the unit vectors (up to what the
-    discarded components held), and a linear model sees the same geometry in far fewer columns.
+    discarded components held), and a linear model sees the same geometry in far fewer columns. Unit vectors of one
+    block may lie in a narrow cone and those of another all around: where `reference` is given, every other block is
+    stretched to the spread of that one, so that in a view of several blocks none drowns another, and one strength of
+    a penalty means the same for all.
 
     Parameters
     ----------
@@ -29,6 +32,9 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         Most components kept for a block, one number for all or one each; 0 keeps the unit vectors as they are.
     variance
         Share of a block's variance in (0, 1] at which components stop earlier.
+    reference
+        Blocks whose rows keep unit length; the root-mean-square distance of the first one's rows from their mean is
+        what every other block is brought to. None: every block keeps unit length.
 
     Attributes
     ----------
@@ -42,11 +48,16 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, blocks: Mapping[str, slice], max_components: int | Mapping[str, int] = 256, variance: float = 1.0
+        self,
+        blocks: Mapping[str, slice],
+        max_components: int | Mapping[str, int] = 256,
+        variance: float = 1.0,
+        reference: Sequence[str] = (),
     ) -> None:
         self.blocks = blocks
         self.max_components = max_components
         self.variance = variance
+        self.reference = reference
 
     def fit(self, X: Array, y: object = None) -> Self:
         """Learn each block's mean and components.
@@ -63,10 +74,12 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         self.mean_: dict[str, NDArray[np.float32]] = {}
         self.components_: dict[str, NDArray[np.float32]] = {}
         self.slices_: dict[str, slice] = {}
+        self.spread_: dict[str, float] = {}
         start = 0
         for name, columns in self.blocks.items():
             unit = _unit_rows(X[:, columns])
             self.mean_[name] = unit.mean(axis=0)
+            self.spread_[name] = float(np.sqrt(((unit - self.mean_[name]) ** 2).sum(axis=1, dtype=np.float64).mean()))
             width = unit.shape[1]
             most = self.max_components if isinstance(self.max_components, int) else self.max_components[name]
             if most:
@@ -87,8 +100,14 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         for name, columns in self.blocks.items():
             centred = (_unit_rows(X[:, columns]) - self.mean_[name]).astype(np.float64)  # sums equal for any threads
             components = self.components_.get(name)
-            out[:, self.slices_[name]] = centred if components is None else centred @ components.T
+            rotated = centred if components is None else centred @ components.T
+            out[:, self.slices_[name]] = rotated * self._stretch(name)
         return out
+
+    def _stretch(self, name: str) -> float:
+        if not self.reference or name in self.reference or self.spread_[name] < 1e-9:
+            return 1.0
+        return self.spread_[self.reference[0]] / self.spread_[name]
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return ``block_pc000`` ... in the order of the columns."""

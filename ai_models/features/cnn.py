@@ -12,14 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.config import canonical_json
-from ai_models.core.errors import AmuletError
+from ai_models.core.errors import AmuletError, ConfigError
 from ai_models.core.images import RGBImage
 from ai_models.core.settings import FeatureConfig
 from ai_models.features.backbones import Backbone, file_digest, installed_weights, load_backbone
 from ai_models.features.base import BaseFeatureExtractor, FloatArray
 from ai_models.features.cache import FeatureCache
 from ai_models.features.cuda import CudaRunner, half_precision, resolve_device
-from ai_models.features.onnx_export import EXPORT_VERSION, embedding_size, export_onnx, run_onnx, with_normalisation
+from ai_models.features.onnx_export import (
+    EXPORT_VERSION,
+    embedding_size,
+    export_onnx,
+    run_onnx,
+    stages_size,
+    with_normalisation,
+)
 from ai_models.features.registry import register
 
 __all__ = ["CnnExtractor", "WideCnnExtractor"]
@@ -30,6 +37,7 @@ _CPU_BATCH = 8
 _EXPORTED: dict[str, bytes] = {}  # exported backbones of this process, by key: folds and clones share one
 _LOADED: dict[str, Backbone] = {}
 _LOCK = threading.RLock()
+_LAST = threading.local()
 
 
 @register
@@ -54,13 +62,26 @@ class CnnExtractor(BaseFeatureExtractor):
         return np.asarray(self.extract_many([image])[0], dtype=np.float32)
 
     def extract_many(self, images: Sequence[RGBImage]) -> NDArray[Any]:
-        batch = np.stack(images)
-        run = self._run()
-        size = len(batch) if self._device == "cuda" else _CPU_BATCH
-        return np.concatenate([run(batch[start : start + size]) for start in range(0, len(batch), size)])
+        return self._described(images)[:, : embedding_size(self.model_bytes())]
 
     def get_feature_names(self) -> list[str]:
         return [str(i) for i in range(embedding_size(self.model_bytes()))]
+
+    def _described(self, images: Sequence[RGBImage]) -> FloatArray:
+        """Return the embedding and the statistics of the stages, (n, d + t): one pass serves the blocks of both.
+
+        What this thread asked for last is kept, together with the very pictures, until the other block has asked.
+        """
+        kept: tuple[bytes, Sequence[RGBImage], FloatArray] | None = getattr(_LAST, "kept", None)
+        if kept and kept[0] is self.model_bytes() and [*map(id, kept[1])] == [*map(id, images)]:
+            _LAST.kept = None
+            return kept[2]
+        batch = np.stack(images)
+        run = self._run()
+        size = len(batch) if self._device == "cuda" else _CPU_BATCH
+        described = np.concatenate([run(batch[start : start + size]) for start in range(0, len(batch), size)])
+        _LAST.kept = (self.model_bytes(), images, described) if self.config.use_stages_features else None
+        return described
 
     def weights_digest(self) -> str:
         """Return the SHA-256 (hex) of the weights; of a local or installed file without loading it."""
@@ -156,3 +177,35 @@ class WideCnnExtractor(CnnExtractor):
     backbone_field = "wide_backbone"
     size_field = "wide_image_size"
     weights_field = "wide_weights"
+
+
+class _Stages(CnnExtractor):
+    """What the stages of a network see on the way to its embedding; see `ai_models.features.stages`."""
+
+    def extract_many(self, images: Sequence[RGBImage]) -> NDArray[Any]:
+        if not stages_size(self.model_bytes()):
+            raise ConfigError(
+                [f"network '{self._network_name()}' has no stages that can be read: switch use_stages_features off"]
+            )
+        return self._described(images)[:, embedding_size(self.model_bytes()) :]
+
+    def get_feature_names(self) -> list[str]:
+        return [str(i) for i in range(stages_size(self.model_bytes()))]
+
+
+@register
+class StagesExtractor(_Stages):
+    """The stages of the network of the block ``cnn``."""
+
+    name = "stages"
+
+
+@register
+class WideStagesExtractor(_Stages):
+    """The stages of the network of the block ``cnn_wide``."""
+
+    name = "stages_wide"
+    config_fields = WideCnnExtractor.config_fields
+    backbone_field = WideCnnExtractor.backbone_field
+    size_field = WideCnnExtractor.size_field
+    weights_field = WideCnnExtractor.weights_field

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ai_models.core.images import RGBImage
-from ai_models.core.settings import PreprocessConfig
+from ai_models.core.settings import PreprocessConfig, network_of
 from ai_models.execution import single_threaded_libraries
 from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.extraction import working_image
@@ -20,7 +20,7 @@ __all__ = ["READING", "Affordable", "affordable", "measure_costs"]
 READING = "reading"
 """Name of the cost that every image has: decoding and reducing it for the usual size."""
 _REPEATS = 3
-_WORTH = ("cnn", "cnn_wide", "colour", "lbp", "hog", "sift", "orb")
+_WORTH = ("cnn", "stages", "cnn_wide", "stages_wide", "colour", "lbp", "hog", "sift", "orb")
 """The order in which blocks get their share of what an image may cost; blocks of your own come last."""
 
 
@@ -64,8 +64,12 @@ def measure_costs(
                 reading, _ = _timed(working_image, item, usual, config, clock=time.thread_time)
                 if warm:
                     timed[READING].append(reading)
-                for block in blocks:
-                    extra, image = _timed(working_image, item, block.image_size, config, clock=time.thread_time)
+                squares: dict[int, tuple[float, RGBImage]] = {}
+                for block in blocks:  # of one size they see the very same picture: the stages come with the embedding
+                    side = block.image_size
+                    if side not in squares:
+                        squares[side] = _timed(working_image, item, side, config, clock=time.thread_time)
+                    extra, image = squares[side]
                     clock = time.perf_counter if block.backend().endswith("cuda") else time.thread_time
                     spent, _ = _timed(block.extract_features, image, clock=clock)
                     if warm:
@@ -85,9 +89,9 @@ def affordable(costs: Mapping[str, float], limit: float) -> Affordable:
     """
     names = [name for name in costs if name != READING]
     left = limit - costs[READING]
-    kept = []
+    kept: list[str] = []
     for name in sorted(names, key=lambda n: _WORTH.index(n) if n in _WORTH else len(_WORTH)):
-        if costs[name] <= left:
+        if costs[name] <= left and network_of(name) in (*kept, name, ""):  # no stages without their network
             kept.append(name)
             left -= costs[name]
     return Affordable(tuple(n for n in names if n in kept), tuple(n for n in names if n not in kept), dict(costs))

@@ -16,7 +16,7 @@ import numpy as np
 from ai_models.core.errors import AmuletError
 from ai_models.core.images import RGBImage
 from ai_models.features.base import FloatArray
-from ai_models.features.onnx_export import onnx_session
+from ai_models.features.onnx_export import embedding_size, onnx_session
 
 __all__ = ["FeatureMaps", "feature_maps"]
 
@@ -58,7 +58,8 @@ def feature_maps(model: bytes, image: RGBImage) -> FeatureMaps:
     """
     name = _pooled_tensor(model)
     if name:
-        embedding, maps = onnx_session(_with_output(model, name)).run(None, {"image": image[None]})
+        features, maps = onnx_session(_with_output(model, name)).run(None, {"image": image[None]})
+        embedding = features[:, : embedding_size(model)]
         pooled = maps.mean(axis=(2, 3)) if maps.ndim == 4 else maps
         if maps.ndim == 4 and pooled.shape == embedding.shape:
             scale = float(np.abs(embedding).max()) or 1.0

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError
-from ai_models.core.settings import FeatureConfig, PreprocessConfig, is_embedding
+from ai_models.core.settings import FeatureConfig, PreprocessConfig
 from ai_models.features import extraction
 from ai_models.features.base import BaseFeatureExtractor, Encoder, FloatArray
 from ai_models.features.cache import FeatureCache
@@ -22,10 +22,11 @@ from ai_models.features.registry import registered
 
 __all__ = ["BUILT_IN", "HybridFeatureExtractor"]
 
-BUILT_IN = ("cnn", "cnn_wide", "hog", "lbp", "sift", "colour", "orb")
+BUILT_IN = ("cnn", "cnn_wide", "stages", "stages_wide", "hog", "lbp", "sift", "colour", "orb")
 """Blocks of this package in the order of their columns.
 
-The networks are chosen by ``preset``, every other block is switched by ``use_<name>_features``.
+The networks are chosen by ``preset``, the stages of all of them are switched by ``use_stages_features``, every other
+block by ``use_<name>_features``.
 """
 
 
@@ -215,8 +216,8 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         config = self._config()
         made: tuple[FeatureConfig, list[BaseFeatureExtractor]] | None = self.__dict__.get("_made")
         if made is None or made[0] != config:
-            others = [n for n in BUILT_IN if not is_embedding(n) and getattr(config, f"use_{n}_features")]
-            names = (*config.networks, *others, *config.custom_blocks)
+            classical = [n for n in ("hog", "lbp", "sift", "colour", "orb") if getattr(config, f"use_{n}_features")]
+            names = (*config.networks, *config.stages, *classical, *config.custom_blocks)
             made = config, [_block(name, config, made) for name in names]
             self._made = made
         return made[1]

@@ -18,35 +18,48 @@ from ai_models.core.optional import require
 from ai_models.core.rng import generator
 from ai_models.features.backbones import Backbone
 from ai_models.features.base import FloatArray
+from ai_models.features.stages import recorded_stages, stage_names
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["EXPORT_VERSION", "embedding_size", "export_onnx", "onnx_session", "run_onnx", "with_normalisation"]
+__all__ = [
+    "EXPORT_VERSION",
+    "embedding_size",
+    "export_onnx",
+    "onnx_session",
+    "run_onnx",
+    "stages_size",
+    "with_normalisation",
+]
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 """Raise it when the exported graph changes."""
 PARITY = 0.99999
 """Least cosine between torch and ONNX Runtime that an export must show."""
 _OPSET = 17
+_WIDTH = "embedding_size"
 
 
 def with_normalisation(backbone: Backbone) -> torch.nn.Module:
-    """Return a module from uint8 (n, s, s, 3) RGB to float32 (n, d)."""
+    """Return a module from uint8 (n, s, s, 3) RGB to float32 (n, d + t): the embedding, then the stages' statistics."""
     torch = require("torch", extra="train", purpose="the CNN block")
 
-    class Embedding(torch.nn.Module):  # type: ignore[name-defined]
+    class Described(torch.nn.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.net = backbone.module
+            self.stages = stage_names(backbone.module)
             self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1) * 255)
             self.register_buffer("scale", 1 / (torch.tensor(backbone.std).view(1, 3, 1, 1) * 255))
 
         def forward(self, images: Any) -> Any:
             pixels = (images.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) * self.scale
-            return self.net(pixels).flatten(1)
+            with recorded_stages(self.net, self.stages, int(images.shape[1])) as stages:
+                embedding = self.net(pixels).flatten(1)
+            return torch.cat([embedding.float(), *stages], 1) if stages else embedding
 
-    return Embedding().eval()
+    return Described().eval()
 
 
 def export_onnx(backbone: Backbone, image_size: int) -> bytes:
@@ -62,13 +75,14 @@ def export_onnx(backbone: Backbone, image_size: int) -> bytes:
     Returns
     -------
     bytes
-        An ONNX model, input ``image`` uint8 (n, s, s, 3) RGB, output ``embedding`` float32 (n, d). Batch
-        normalisation is folded into the convolutions.
+        An ONNX model, input ``image`` uint8 (n, s, s, 3) RGB, output ``features`` float32 (n, d + t), as
+        `with_normalisation` returns them. Batch normalisation is folded into the convolutions.
 
     Raises
     ------
     AmuletError
-        When the cosine between torch's and ONNX Runtime's embeddings of the same images is below `PARITY`.
+        When the cosine between torch's and ONNX Runtime's embeddings, or statistics of the stages, of the same images
+        is below `PARITY`.
     """
     torch = require("torch", extra="train", purpose="exporting a backbone")
     require("onnx", extra="train", purpose="exporting a backbone")
@@ -81,13 +95,25 @@ def export_onnx(backbone: Backbone, image_size: int) -> bytes:
             expected = module(images).numpy()
         with torch.no_grad():
             model = _export(torch, _with_explicit_padding(module, images[:1]), images)
-    cosine = _least_cosine(expected, run_onnx(model, images.numpy()))
+            model = _with_width(
+                model, int(backbone.module(torch.zeros(1, 3, image_size, image_size)).flatten(1).shape[1])
+            )
+    got, d = run_onnx(model, images.numpy()), embedding_size(model)
+    cosine = min(_least_cosine(e, g) for e, g in ((expected[:, :d], got[:, :d]), (expected[:, d:], got[:, d:])))
     if not cosine > PARITY:
         raise AmuletError(
             f"the ONNX form of backbone '{backbone.name}' differs from torch (cosine {cosine:.6f}, expected more than "
             f"{PARITY}): choose another backbone"
         )
     return model
+
+
+def _with_width(model: bytes, width: int) -> bytes:
+    """Note in the model how many of its columns are the embedding."""
+    onnx = require("onnx", extra="train", purpose="exporting a backbone")
+    graph = onnx.load_from_string(model)
+    graph.metadata_props.add(key=_WIDTH, value=str(width))
+    return bytes(graph.SerializeToString())
 
 
 @contextmanager
@@ -102,14 +128,14 @@ def _one_thread(torch: Any) -> Iterator[None]:
 
 
 def _export(torch: Any, module: Any, images: Any) -> bytes:
-    names: dict[str, Any] = {"input_names": ["image"], "output_names": ["embedding"]}
+    names: dict[str, Any] = {"input_names": ["image"], "output_names": ["features"]}
     stream = io.BytesIO()
     try:
         with warnings.catch_warnings():  # the tracer is deprecated, yet four times as fast as its successor
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module, (images,), stream, dynamo=False, opset_version=_OPSET,
-                dynamic_axes={"image": {0: "n"}, "embedding": {0: "n"}}, **names,
+                dynamic_axes={"image": {0: "n"}, "features": {0: "n"}}, **names,
             )  # fmt: skip
         return stream.getvalue()
     except (RuntimeError, TypeError, ValueError):  # an operator that it does not know, or it is gone
@@ -173,7 +199,13 @@ def onnx_session(model: bytes) -> Any:
 
 def embedding_size(model: bytes) -> int:
     """Return d of an exported backbone."""
-    return int(onnx_session(model).get_outputs()[0].shape[1])
+    known = onnx_session(model).get_modelmeta().custom_metadata_map.get(_WIDTH)
+    return int(known) if known else int(onnx_session(model).get_outputs()[0].shape[1])
+
+
+def stages_size(model: bytes) -> int:
+    """Return t of an exported backbone: 0 where it has no stages, or was exported before they were kept."""
+    return int(onnx_session(model).get_outputs()[0].shape[1]) - embedding_size(model)
 
 
 def run_onnx(model: bytes, images: NDArray[np.uint8]) -> FloatArray:
@@ -189,11 +221,13 @@ def run_onnx(model: bytes, images: NDArray[np.uint8]) -> FloatArray:
     Returns
     -------
     numpy.ndarray
-        float32 (n, d).
+        float32 (n, d + t), as `with_normalisation` returns them.
     """
     return np.asarray(onnx_session(model).run(None, {"image": images})[0], dtype=np.float32)
 
 
 def _least_cosine(a: FloatArray, b: FloatArray) -> float:
+    if not a.shape[1]:
+        return 1.0
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return float(np.min((a * b).sum(axis=1) / lengths))

@@ -51,6 +51,13 @@ class PairedDifference(NamedTuple):
             else np.copysign(np.inf, self.mean)
         )
 
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the ends of the interval of the mean over groups (Student's t); infinite for a single group."""
+        if not np.isfinite(self.se):
+            return -np.inf, np.inf
+        half = student_quantile(0.5 + level / 2, self.groups - 1) * self.se
+        return self.mean - half, self.mean + half
+
 
 def paired_difference(loss_a: Floats, loss_b: Floats, groups: ArrayLike) -> PairedDifference:
     """Compare two losses row by row, letting rows of one group depend on each other.

@@ -11,6 +11,7 @@ from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.records import Manifest, Split
 from ai_models.core.settings import FeatureConfig
 from ai_models.metrics import Interval, grouped_share, scorecard
+from ai_models.metrics.paired import PairedDifference
 
 if TYPE_CHECKING:
     from ai_models.training.trainer import TrainingResult
@@ -86,18 +87,40 @@ def training_metrics(result: TrainingResult) -> dict[str, Any]:
                 for m, s in zip(choice.combination.members, choice.combination.shares, strict=True)
             ],
             "temperature": choice.combination.temperature,
-            "kept_instead_of_logistic_regression": choice.kept_pool,
+            "trust_over_logistic_regression": choice.trust,
             "nll_gain_over_logistic_regression": {"mean": choice.gain.mean, "standard_error": _finite(choice.gain.se)},
         },
         "alone": {
             family: {"nll": s.nll, "balanced_accuracy": s.balanced_accuracy} for family, s in choice.standings.items()
         },
+        "worth": _worth(result),
         "networks": _networks(result),
         "prediction_sets": result.model.judge.sets.promised(result.model.classes),
         "blocks": list(result.model.extractor.block_slices),
         "left_out_for_their_cost": list(result.too_dear),
         "copies_kept": None if gain is None else result.decision.use_copies,
         "nll_gain_of_copies": None if gain is None else {"mean": gain.mean, "standard_error": _finite(gain.se)},
+    }
+
+
+def _worth(result: TrainingResult) -> list[dict[str, Any]]:
+    """Return what each block, kind of member and the copies gain in log-loss, with 95 % intervals, kept or dropped."""
+    gain = result.decision.copies_gain
+    copies = [] if gain is None else [("copies", "augmentation", gain, result.decision.use_copies)]
+    return [
+        {"part": part, "of": of, "nll_gain": _gain(found), "kept": kept}
+        for part, of, found, kept in (*result.decision.choice.worth, *copies)
+    ]
+
+
+def _gain(found: PairedDifference) -> dict[str, Any]:
+    low, high = found.interval()
+    return {
+        "mean": found.mean,
+        "standard_error": _finite(found.se),
+        "low": _finite(low),
+        "high": _finite(high),
+        "groups": found.groups,
     }
 
 
@@ -111,13 +134,7 @@ def _networks(result: TrainingResult) -> dict[str, Any]:
             {
                 "preset": step.preset,
                 "instead_of": step.against,
-                "nll_gain": {
-                    "mean": step.gain.mean,
-                    "standard_error": _finite(step.gain.se),
-                    "low": _finite(step.interval[0]),
-                    "high": _finite(step.interval[1]),
-                    "groups": step.gain.groups,
-                },
+                "nll_gain": _gain(step.gain),
                 "kept": step.kept,
             }
             for step in (decided.steps if decided else ())

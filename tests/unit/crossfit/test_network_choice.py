@@ -19,8 +19,8 @@ N, CLASSES, WIDTH = 60, 3, 12
 
 def extractor(preset: str = "auto") -> HybridFeatureExtractor:
     chosen = FeatureConfig(
-        preset=preset, use_hog_features=False, use_lbp_features=False, use_sift_features=False,
-        use_colour_features=False, cache_features=False, device="cpu",
+        preset=preset, use_stages_features=False, use_hog_features=False, use_lbp_features=False,
+        use_sift_features=False, use_colour_features=False, cache_features=False, device="cpu",
     )  # fmt: skip
     return HybridFeatureExtractor(chosen, workers=1)
 
@@ -134,7 +134,9 @@ def test_narrowing_keeps_all_that_is_no_network():
     raw.blocks["hog"] = np.ones((N, 4), dtype=np.float32)
     raw.errors[3] = "cut off"
     raw.quality = np.full((N, 5), 0.5, dtype=np.float32)
-    used, kept = narrowed(extractor(), raw, ("cnn_wide",))
+    both = extractor()
+    both.config = both.config.replace(use_hog_features=True)
+    used, kept = narrowed(both, raw, ("cnn_wide", "hog"))
     assert list(kept.blocks) == ["cnn_wide", "hog"]
     assert kept.errors == {3: "cut off"}
     assert kept.quality is raw.quality

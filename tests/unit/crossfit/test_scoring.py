@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ai_models.core.settings import FeatureConfig
-from ai_models.crossfit.candidates import baseline_specs, candidate_specs
+from ai_models.crossfit.candidates import candidate_specs, plain_spec
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import cross_fit, outlier_columns
 from ai_models.ensemble.members import MemberSpec
@@ -74,12 +74,17 @@ def test_two_processes_give_the_bytes_of_one() -> None:
 
 
 def test_candidates_cover_the_promised_kinds_and_quick_is_half() -> None:
-    blocks = ("cnn", "hog", "lbp", "sift", "colour")
+    blocks = ("cnn", "stages", "hog", "lbp", "sift", "colour")
     full, quick = candidate_specs(blocks), candidate_specs(blocks, quick=True)
-    assert {s.kind for s in full} == {"logistic", "svm", "forest", "boosting", "lda"} == {s.kind for s in quick}
+    assert (
+        {s.kind for s in full}
+        == {"logistic", "svm", "forest", "boosting", "lda", "prototype"}
+        == {s.kind for s in quick}
+    )
     assert {s.family for s in full} == {s.family for s in quick}
     assert len({s.name for s in full}) == len(full) > len(quick)
-    assert all(s.blocks == ("cnn",) and s.kind == "logistic" for s in baseline_specs(full))
+    assert plain_spec(full) == plain_spec(quick) == MemberSpec("logistic", ("cnn",), 0, (("C", 100.0),))
+    assert {("cnn", "stages"), ("stages", "sift"), blocks} <= {s.blocks for s in full}
     assert ("lbp", "colour") in {s.blocks for s in full}
 
 
@@ -87,16 +92,16 @@ def test_candidates_cover_the_promised_kinds_and_quick_is_half() -> None:
 def test_any_selection_of_blocks_has_candidates(blocks: tuple[str, ...]) -> None:
     specs = candidate_specs(blocks)
     assert {b for s in specs for b in s.blocks} == set(blocks)
-    assert baseline_specs(specs)
+    assert plain_spec(specs) in specs
 
 
 def test_two_networks_are_tried_alone_and_together() -> None:
     specs = candidate_specs(("cnn", "cnn_wide", "hog", "lbp", "colour"))
     views = {s.blocks for s in specs if s.kind == "logistic"}
-    assert {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide"), ("cnn", "cnn_wide", "hog")} <= views
-    assert {s.blocks for s in baseline_specs(specs)} == {("cnn", "cnn_wide")}
+    assert {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide"), ("cnn", "cnn_wide", "hog", "lbp", "colour")} <= views
+    assert plain_spec(specs).blocks == ("cnn", "cnn_wide")
     wide = candidate_specs(("cnn_wide", "hog"))
-    assert {s.blocks for s in baseline_specs(wide)} == {("cnn_wide",)}
+    assert plain_spec(wide).blocks == ("cnn_wide",)
     assert {s.blocks for s in wide if s.kind == "logistic"} == {("cnn_wide",), ("hog",), ("cnn_wide", "hog")}
     assert {s.blocks for s in candidate_specs(("cnn", "cnn_wide"))} == {("cnn",), ("cnn_wide",), ("cnn", "cnn_wide")}
 

@@ -8,8 +8,7 @@ from sklearn.metrics import log_loss
 
 from ai_models.ensemble.combination import (
     Combination,
-    choose,
-    cross_fitted_logits,
+    blended,
     fit_scale,
     fit_weights,
     pool,
@@ -24,8 +23,6 @@ Y = RNG.integers(0, K, N)
 TRUE = np.eye(K)[Y] * 2.0 + RNG.normal(size=(N, K))
 """The log-odds of a model that is right by construction: unit noise, means 2 apart, hence logits of 2 x."""
 GOOD, NOISE, SECOND = MemberSpec("logistic", ("cnn",)), MemberSpec("svm", ("hog",)), MemberSpec("lda", ("cnn",))
-FOLDS = np.arange(N) % 5
-GROUPS = np.array([f"g{i}" for i in range(N)])
 
 
 def test_row_losses_equal_scikit_learn() -> None:
@@ -77,26 +74,6 @@ def test_worthless_members_give_equal_odds() -> None:
     assert p == pytest.approx(np.full((N, K), 1 / K), abs=1e-3)
 
 
-def test_weights_of_a_fold_do_not_see_it() -> None:
-    noise = RNG.normal(size=(N, K))
-    oof = {GOOD: TRUE, NOISE: noise}
-    before = cross_fitted_logits(oof, Y, FOLDS)
-    changed = np.where(FOLDS == 2, (Y + 1) % K, Y)  # other labels inside fold 2 must not move its own logits
-    after = cross_fitted_logits(oof, changed, FOLDS)
-    assert (before[FOLDS == 2] == after[FOLDS == 2]).all()
-    assert (before[FOLDS != 2] != after[FOLDS != 2]).any()
-
-
-def test_the_pool_is_kept_only_where_it_helps() -> None:
-    independent = np.eye(K)[Y] * 2.0 + np.random.default_rng(5).normal(size=(N, K))
-    helps = choose({GOOD: TRUE, SECOND: independent}, Y, GROUPS, FOLDS, baseline=[GOOD])
-    assert helps.kept_pool
-    assert helps.gain.mean > helps.gain.se > 0
-    idle = choose({GOOD: TRUE, NOISE: np.random.default_rng(6).normal(size=(N, K))}, Y, GROUPS, FOLDS, baseline=[GOOD])
-    assert not idle.kept_pool
-    assert idle.combination.members == (GOOD,)
-
-
 def test_the_better_setting_of_a_family_is_taken() -> None:
     weak = MemberSpec("logistic", ("cnn",), 0, (("C", 1.0),))
     strong = MemberSpec("logistic", ("cnn",), 0, (("C", 10.0),))
@@ -115,3 +92,17 @@ def test_permuting_classes_permutes_columns() -> None:
 def test_combination_is_the_weighted_sum_over_the_temperature() -> None:
     vote = Combination((GOOD, NOISE), (0.75, 0.25), 0.5)
     assert vote.logits({GOOD: np.array([[1.0, 0.0]]), NOISE: np.array([[0.0, 2.0]])}).tolist() == [[1.5, 1.0]]
+
+
+@pytest.mark.parametrize("trust", [0.0, 0.3, 1.0])
+def test_a_blend_is_the_weighted_sum_of_vote_and_plain(trust: float) -> None:
+    second = TRUE + RNG.normal(size=(N, K))
+    oof = {GOOD: TRUE, SECOND: second}
+    vote = pool(oof, Y)
+    for plain in (GOOD, NOISE):  # a member of the vote, and one that is not
+        logits = {**oof, NOISE: RNG.normal(size=(N, K))}
+        mixed = blended(vote, plain, trust, logits, 2.0)
+        expected = (trust * vote.logits(logits) + (1 - trust) * logits[plain]) / 2.0
+        np.testing.assert_allclose(mixed.logits(logits), expected, atol=1e-9)
+        assert sum(mixed.weights) == pytest.approx(1.0)
+        assert sum(mixed.shares) == pytest.approx(1.0)

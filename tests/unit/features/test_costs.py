@@ -77,7 +77,7 @@ def test_the_time_of_the_thread_is_measured_warm_and_each_size_is_charged():
 
 def test_settings_with_some_blocks():
     config = FeatureConfig(preset="auto", custom_blocks=("a", "b"), wide_image_size=260)
-    same = config.with_blocks("cnn", "cnn_wide", "hog", "lbp", "sift", "colour", "a", "b")
+    same = config.with_blocks("cnn", "cnn_wide", "stages", "hog", "lbp", "sift", "colour", "a", "b")
     assert same == config
     fewer = config.with_blocks("cnn", "hog", "b")
     assert (fewer.networks, fewer.custom_blocks, fewer.preset) == (("cnn",), ("b",), "fast")

@@ -53,6 +53,18 @@ def test_a_network_without_such_maps_is_refused(tail):
         feature_maps(exported(*tail)[0], IMAGE)
 
 
+def test_stages_before_the_embedding_do_not_hide_its_maps(tmp_path):
+    pytest.importorskip("timm")
+    from ai_models.features.backbones import load_backbone
+    from ai_models.features.onnx_export import embedding_size, stages_size
+
+    model = export_onnx(load_backbone("tf_efficientnet_lite0", image_size=64), 64)
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert stages_size(model) == 1488
+    found = feature_maps(model, image)
+    np.testing.assert_allclose(found.embedding, run_onnx(model, image[None])[0, : embedding_size(model)], atol=1e-6)
+
+
 def test_the_longer_model_is_still_one(tmp_path):
     """The onnx package reads what a dozen bytes were put behind, and finds both outputs."""
     from ai_models.features import feature_maps as module
@@ -60,6 +72,6 @@ def test_the_longer_model_is_still_one(tmp_path):
     model, _ = exported(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     name = module._pooled_tensor(model)
     longer = onnx.load_from_string(module._with_output(model, name))
-    assert [o.name for o in longer.graph.output] == ["embedding", name.decode()]
+    assert [o.name for o in longer.graph.output] == ["features", name.decode()]
     pooled = [n.input[0] for n in longer.graph.node if n.op_type == "GlobalAveragePool"]
     assert pooled == [name.decode()]

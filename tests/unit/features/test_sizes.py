@@ -59,7 +59,12 @@ def jpeg(side: int) -> bytes:
 
 
 def config(folder: Path, **changes: object) -> FeatureConfig:
-    usual = {"use_sift_features": False, "use_colour_features": False, "cache_dir": str(folder / "cache")}
+    usual = {
+        "use_stages_features": False,
+        "use_sift_features": False,
+        "use_colour_features": False,
+        "cache_dir": str(folder / "cache"),
+    }
     return FeatureConfig(**{**usual, **changes})
 
 
