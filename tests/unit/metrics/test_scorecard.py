@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from ai_models.metrics import balancing_weights, brier, clopper_pearson, fold_inflation, grouped_share, nll, scorecard
+from ai_models.metrics import (
+    balancing_weights,
+    brier,
+    brier_losses,
+    clopper_pearson,
+    fold_inflation,
+    grouped_share,
+    nll,
+    nll_losses,
+    scorecard,
+    skewed_mean,
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +91,11 @@ def test_one_object_leaves_everything_open():
     found = scorecard(y, p, p > 0.5, np.array(["a"] * 3), draws=100, seed=0)
     assert np.isnan(found.scalars["nll"].low)
     assert found.scalars["accuracy"].low < 0.05
+
+
+def test_losses_reach_as_far_as_their_skewness_says(rows, card):
+    y, p, _, groups = rows
+    for name, losses in (("nll", nll_losses(y, p)), ("brier", brier_losses(y, p))):
+        allowed = skewed_mean(losses, groups)
+        assert card.scalars[name].low <= allowed.low, name
+        assert card.scalars[name].high >= allowed.high, name
