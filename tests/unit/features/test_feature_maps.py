@@ -75,3 +75,14 @@ def test_the_longer_model_is_still_one(tmp_path):
     assert [o.name for o in longer.graph.output] == ["features", name.decode()]
     pooled = [n.input[0] for n in longer.graph.node if n.op_type == "GlobalAveragePool"]
     assert pooled == [name.decode()]
+
+
+class Squeeze(torch.nn.Module):
+    def forward(self, x):
+        return x * x.mean((2, 3), keepdim=True).sigmoid()
+
+
+def test_pooling_inside_the_network_is_passed_over():
+    model, net = exported(Squeeze(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    pixels = (torch.from_numpy(IMAGE[None]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(feature_maps(model, IMAGE).maps, net[:4](pixels)[0].numpy(), atol=1e-5)
