@@ -223,17 +223,19 @@ def _interval(
     The oracle knows the world but not the draw: the true accuracy A and the true correlation of hits within an object,
     hence the standard deviation sd of the share of hits among these objects. Its interval is estimate +- 1.96 sd, cut
     at 0 and 1 (``oracle``). Beside it the exact binomial interval at the effective number of photographs
-    A (1 - A) / sd^2, what is left to an oracle that knows the correlation but not A (``oracle_exact``).
+    A (1 - A) / sd^2, what is left to an oracle that knows the correlation but not A (``oracle_exact``). Neither knows
+    that out of fold other models are judged than the shipped one; ``off`` = (estimate - A) / sd says what that adds.
     """
     found = interval(figures(y, said, groups, _FIGURES, folds=folds)["accuracy"])
     size = np.unique(objects, return_counts=True)[1]
     n = int(size.sum())
     effective = n**2 / float((size * (1 + (size - 1) * alike)).sum())
-    half = Z95 * float(np.sqrt(truth * (1 - truth) / effective))
+    sd = float(np.sqrt(truth * (1 - truth) / effective))
+    half = Z95 * sd
     exact = clopper_pearson(found.estimate * effective, effective)
     return {
         "estimate": found.estimate, "low": found.low, "high": found.high, "holds": found.low <= truth <= found.high,
         "width": found.high - found.low,
         "oracle": min(1.0, found.estimate + half) - max(0.0, found.estimate - half),
-        "oracle_exact": exact.high - exact.low,
+        "oracle_exact": exact.high - exact.low, "off": (found.estimate - truth) / sd if sd else 0.0,
     }  # fmt: skip

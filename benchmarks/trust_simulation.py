@@ -157,8 +157,11 @@ def _report(records: Sequence[Record], place: Path | None) -> int:
             found = checks(mine)
             title = f"{name}, {error or 'as shipped'}"
             accuracies = np.quantile([r["accuracy"] for r in mine], [0.0, 0.5, 1.0]).round(3).tolist()
-            whole[title] = {"folders": len(mine), "accuracies": accuracies, "checks": [c._asdict() for c in found]}
-            print(f"\n{title}: {len(mine)} folders, accuracies {accuracies}")
+            stray = _stray(mine)
+            whole[title] = {
+                "folders": len(mine), "accuracies": accuracies, "stray": stray, "checks": [c._asdict() for c in found]
+            }  # fmt: skip
+            print(f"\n{title}: {len(mine)} folders, accuracies {accuracies}, estimates stray {stray}")
             for c in found:
                 told = "kept  " if c.kept else "BROKEN"
                 print(f"  {told} {c.value:.4f} +- {c.error:.4f} (bound {c.bound:.4f})  {c.name}")
@@ -167,6 +170,15 @@ def _report(records: Sequence[Record], place: Path | None) -> int:
     if place:
         place.write_text(json.dumps({**whole, "complaints": complaints}, indent=2) + "\n")
     return 1 if complaints else 0
+
+
+def _stray(records: Sequence[Record]) -> dict[str, float]:
+    """Return how far estimates lie from the accuracy, root mean square, in units of the oracle's sd."""
+    every: dict[str, list[float]] = {}
+    for record in records:
+        for where, one in record["intervals"].items():
+            every.setdefault(where, []).append(one["off"])
+    return {where: round(float(np.sqrt(np.mean(np.square(values)))), 3) for where, values in sorted(every.items())}
 
 
 def _complaints(name: str, error: str, title: str, found: Sequence[Check]) -> list[str]:
