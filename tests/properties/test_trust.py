@@ -7,7 +7,7 @@ the errors that are planted for it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from ai_models.core.settings import EvaluationConfig, TrainingConfig
 from ai_models.crossfit import fitting, scoring
+from ai_models.crossfit.candidates import candidate_specs
 from ai_models.ensemble import outliers
 from ai_models.ensemble.members import MemberSpec
 from ai_models.execution import single_threaded_libraries
@@ -42,6 +43,7 @@ def simulation() -> Iterator[ModuleType]:
             kept = {"nearest_neighbours": outliers.DETECTORS["nearest_neighbours"]}
             for module in (outliers, scoring):
                 patch.setattr(module, "DETECTORS", kept)
+            patch.setattr(outliers, "_DISTANCE", 0)
             patch.setattr(fitting, "candidate_specs", _two_members)
             patch.setattr(simulated_procedure, "_FIGURES", EvaluationConfig(bootstrap_draws=100))
             yield trust_simulation
@@ -51,9 +53,9 @@ def simulation() -> Iterator[ModuleType]:
                 sys.modules.pop(name, None)
 
 
-def _two_members(blocks: dict[str, object], **_: object) -> tuple[MemberSpec, ...]:
+def _two_members(blocks: Iterable[str], **_: object) -> tuple[MemberSpec, ...]:
     view = tuple(blocks)
-    return MemberSpec("logistic", view, 0, (("C", 10.0),)), MemberSpec("lda", view)
+    return tuple(s for s in candidate_specs(view, quick=True) if s.blocks == view and s.kind in ("logistic", "lda"))
 
 
 @pytest.fixture(scope="module")
