@@ -12,6 +12,7 @@ import click
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, overwrite
 from ai_models.cli.places import REPORTS, free_place, new_file, stem
+from ai_models.core.class_prior import TRAINING, prior_ratio
 from ai_models.core.errors import DataError
 
 
@@ -23,10 +24,24 @@ from ai_models.core.errors import DataError
 @click.option("--model-dir", type=PLACE, required=True, help="A model directory that `train` or `run` wrote.")
 @click.option("--data-dir", type=PLACE, help="Folder of images, flat or nested. Only read.")
 @click.option("--output", type=PLACE, help="The CSV; - for standard output.  [default: reports/predictions-NAME.csv]")
+@click.option(
+    "--class-prior",
+    default=TRAINING,
+    show_default=True,
+    metavar="training|uniform|CSV",
+    help="How frequent the classes are among these images: as in training, all alike, or a CSV file class,share. "
+    "Changes the probabilities and the predicted class; sets and verdicts stay.",
+)
 @click.argument("files", nargs=-1, type=PLACE)
 @overwrite
 def command(
-    model_dir: Path, data_dir: Path | None, output: Path | None, files: tuple[Path, ...], overwrite: bool
+    model_dir: Path,
+    data_dir: Path | None,
+    output: Path | None,
+    *,
+    class_prior: str,
+    files: tuple[Path, ...],
+    overwrite: bool,
 ) -> None:
     """Say what images show, how sure that is, or that it is not known.
 
@@ -44,7 +59,9 @@ def command(
     if not standard_output:
         new_file(place, overwrite=overwrite)
     names, paths = _images(data_dir, files)
-    predictions = load_model(model_dir).predict_batch(paths, label="predict")
+    model = load_model(model_dir)
+    ratio = prior_ratio(class_prior, model.classes, {c: n[0] for c, n in model.metadata["counts"].items()})
+    predictions = model.predict_batch(paths, label="predict").with_prior(ratio)
     table = predictions.to_csv(names)
     if standard_output:
         sys.stdout.buffer.write(table)

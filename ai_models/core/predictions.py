@@ -225,6 +225,21 @@ class Predictions:
         nothing = Predictions.unreadable(self.classes, [details[i] for i in others.tolist()])
         return Predictions.concatenated([self, nothing]).take(np.argsort(np.concatenate([places, others])))
 
+    def with_prior(self, ratio: NDArray[np.float64]) -> Predictions:
+        """Return the predictions for a place where the classes are otherwise frequent (Saerens et al. 2002).
+
+        Probabilities become proportional to ``probabilities * ratio``. Sets, verdicts and outlier scores stay: they
+        were calibrated on out-of-fold probabilities as they are, and the class-conditional sets hold whatever the
+        frequencies.
+
+        Parameters
+        ----------
+        ratio
+            float64 (k,), positive: how frequent each class is there over how frequent it was in training.
+        """
+        weighed = self.probabilities * ratio
+        return replace(self, probabilities=weighed / weighed.sum(axis=1, keepdims=True))
+
     def to_csv(self, paths: Sequence[str], extra: Mapping[str, Sequence[str]] | None = None) -> bytes:
         """Return the UTF-8 CSV that `predict` writes, one row an image.
 

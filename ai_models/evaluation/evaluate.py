@@ -35,6 +35,7 @@ from ai_models.evaluation.rows import (
     model_photographs,
     out_of_fold_rows,
     read_out_of_fold,
+    training_figures,
     training_settings,
 )
 from ai_models.evaluation.scoring import Foreign, Model, Scored, score_foreign, score_out_of_fold, score_rows
@@ -170,7 +171,7 @@ class PerformanceAnalyzer:
         self, folder: Path, model: Model, scored: Scored, foreign: Sequence[Foreign], reference: Scored
     ) -> dict[str, Any]:
         config = self.config
-        bundle, settings = read_bundle(folder), training_settings(folder)
+        bundle, settings, trained = read_bundle(folder), training_settings(folder), training_figures(folder)
         training = settings.get("training", {})
         metrics: dict[str, Any] = {
             "level": LEVEL,
@@ -206,6 +207,8 @@ class PerformanceAnalyzer:
                 "seed": training.get("seed"),
                 "coverage": training.get("coverage"),
                 "training_counts": settings.get("counts", {}),
+                "worth": trained.get("worth", []),
+                "trust": trained.get("vote", {}).get("trust_over_logistic_regression"),
             },
         }
         if scored.rows.source != "out_of_fold":

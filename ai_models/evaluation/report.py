@@ -27,6 +27,7 @@ from ai_models.evaluation.speed_section import add_speed_section
 from ai_models.evaluation.summary_section import add_summary_section
 from ai_models.evaluation.suspects_section import add_suspects_section
 from ai_models.evaluation.verdicts_section import add_verdicts_section
+from ai_models.evaluation.worth_section import add_worth_section
 from ai_models.reporting.page import Page
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def write_report(found: Evaluation, path: Path, config: EvaluationConfig) -> Pat
     add_gap_section(page, found.metrics)
     add_leak_section(page, found.metrics)
     add_importance_section(page, found.metrics)
+    add_worth_section(page, found.metrics)
     if not config.quick and config.gallery_size:
         add_gallery_sections(page, found, config.gallery_size)
     pictures = 0 if config.quick else config.gallery_size

@@ -34,6 +34,7 @@ __all__ = [
     "model_photographs",
     "out_of_fold_rows",
     "read_out_of_fold",
+    "training_figures",
     "training_settings",
 ]
 
@@ -86,13 +87,19 @@ class TestRows:
 
 def training_settings(model_dir: Path) -> dict[str, Any]:
     """Return the content of a model directory's ``training_config.json``."""
+    return _read_json(model_dir / "training_config.json")
+
+
+def training_figures(model_dir: Path) -> dict[str, Any]:
+    """Return the content of a model directory's ``metrics.json``."""
+    return _read_json(model_dir / "metrics.json")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((model_dir / "training_config.json").read_text("utf-8")))
+        return dict(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        raise BundleError(
-            f"'{model_dir / 'training_config.json'}' cannot be read ({error}): "
-            "restore the model directory or train again"
-        ) from error
+        raise BundleError(f"'{file}' cannot be read ({error}): restore the model directory or train again") from error
 
 
 def choose_rows(

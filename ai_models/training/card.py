@@ -79,6 +79,9 @@ def model_card(result: TrainingResult, metrics: dict[str, Any]) -> str:
         *_networks(result),
         *(f"* {v['share']:.1%} of the vote: {v['member']}" for v in votes),
         *_alone(metrics),
+        f"* The vote is trusted at {metrics['vote']['trust_over_logistic_regression']:.0%} against plain logistic "
+        "regression on the embedding.",
+        *_worth(metrics),
         f"* Temperature {metrics['vote']['temperature']:.4g}, fitted last, on out-of-fold logits.",
         "",
         "## Limits",
@@ -114,6 +117,19 @@ def _networks(result: TrainingResult) -> list[str]:
     }
     lines = [f"* Network: {named[name]}." for name in config.networks]
     return lines + [f"* Networks, {step}." for step in (decided.steps if decided else ())]
+
+
+def _worth(metrics: dict[str, Any]) -> list[str]:
+    """Return what each part gains, with its 95 % interval."""
+    lines = []
+    for part in metrics["worth"]:
+        gain = part["nll_gain"]
+        interval = "" if gain["low"] is None else f" [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+        lines.append(
+            f"* {'Kept' if part['kept'] else 'Dropped'}: {part['of']} {_cell(part['part'])}, gain in log-loss "
+            f"{gain['mean']:+.3f}{interval} over {gain['groups']} objects."
+        )
+    return lines
 
 
 def _alone(metrics: dict[str, Any]) -> list[str]:
