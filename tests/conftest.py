@@ -68,8 +68,8 @@ def tiny_model(
 def tiny_network_model(split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of a real model of the textures that goes by a small random network and HOG; do not change it."""
     features = FeatureConfig(
-        backbone="tiny", use_lbp_features=False, use_sift_features=False, use_colour_features=False, image_size=64,
-        device="cpu", cache_features=False,
+        backbone="tiny", use_stages_features=False, use_lbp_features=False, use_sift_features=False,
+        use_colour_features=False, image_size=64, device="cpu", cache_features=False,
     )  # fmt: skip
     return _trained_on_random_networks(split_textures, tmp_path_factory.mktemp("models") / "network", features)
 
@@ -78,9 +78,9 @@ def tiny_network_model(split_textures: Manifest, tmp_path_factory: pytest.TempPa
 def two_networks_model(split_textures: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of a real model of the textures that goes by two random networks alone; do not change it."""
     features = FeatureConfig(
-        preset="accurate", backbone="tiny", wide_backbone="broad", wide_image_size=96, use_hog_features=False,
-        use_lbp_features=False, use_sift_features=False, use_colour_features=False, image_size=64, device="cpu",
-        cache_features=False,
+        preset="accurate", backbone="tiny", wide_backbone="broad", wide_image_size=96, use_stages_features=False,
+        use_hog_features=False, use_lbp_features=False, use_sift_features=False, use_colour_features=False,
+        image_size=64, device="cpu", cache_features=False,
     )  # fmt: skip
     return _trained_on_random_networks(split_textures, tmp_path_factory.mktemp("models") / "two", features)
 

@@ -185,7 +185,7 @@ class _Stages(CnnExtractor):
     def extract_many(self, images: Sequence[RGBImage]) -> NDArray[Any]:
         if not stages_size(self.model_bytes()):
             raise ConfigError(
-                [f"network '{self._network_name()}' has no stages that can be read: switch use_stages_features off"]
+                [f"network '{self._network_name()}' has no stages that can be read: switch them off (--no-stages)"]
             )
         return self._described(images)[:, embedding_size(self.model_bytes()) :]
 
