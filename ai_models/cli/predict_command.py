@@ -12,7 +12,6 @@ import click
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, overwrite
 from ai_models.cli.places import REPORTS, free_place, new_file, stem
-from ai_models.core.class_prior import TRAINING, prior_ratio
 from ai_models.core.errors import DataError
 
 
@@ -26,7 +25,7 @@ from ai_models.core.errors import DataError
 @click.option("--output", type=PLACE, help="The CSV; - for standard output.  [default: reports/predictions-NAME.csv]")
 @click.option(
     "--class-prior",
-    default=TRAINING,
+    default="training",
     show_default=True,
     metavar="training|uniform|CSV",
     help="How frequent the classes are among these images: as in training, all alike, or a CSV file class,share. "
@@ -50,6 +49,7 @@ def command(
     ambiguous or unreadable), prediction_set_by_class.
     """
     from ai_models.artifacts import load_model
+    from ai_models.core.class_prior import prior_ratio
     from ai_models.core.paths import write_bytes
 
     if (data_dir is None) == (not files):

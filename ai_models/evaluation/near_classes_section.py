@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai_models.core.counts import photographs_of
 from ai_models.crossfit.held_out_detection import COMBINED
 from ai_models.ensemble.outliers import DETECTORS
 from ai_models.evaluation.figures import interval
@@ -17,9 +16,9 @@ _WORDS = {
     "vim": "ViM",
     "energy": "energy",
     "mahalanobis": "Mahalanobis",
-    "relative_mahalanobis": "relative Mahalanobis",
-    "nearest_neighbours": "nearest neighbours",
-    "isolation_forest": "isolation forest",
+    "relative_mahalanobis": "relative",
+    "nearest_neighbours": "neighbours",
+    "isolation_forest": "forest",
     COMBINED: "combined",
 }
 
@@ -48,7 +47,7 @@ def add_near_classes_section(page: Page, metrics: dict[str, Any]) -> None:
     rows = [
         [
             name,
-            photographs_of(c["images"], c["groups"], "image"),
+            f"{c['images']} / {c['groups']}",
             interval(c["auroc"][COMBINED]),
             *(f"{c['auroc'][d]['estimate']:.3f}" for d in columns[1:]),
         ]
@@ -73,7 +72,8 @@ def add_near_classes_section(page: Page, metrics: dict[str, Any]) -> None:
             ),
             "Detectors fitted without the class, on the training photographs alone.",
         ),
-        page.table(["class left out", "photographs", *(_WORDS[d] for d in columns)], rows),
+        page.table(["class left out", "images / objects", *(_WORDS[d] for d in columns)], rows),
         note="A class left out is as near to the others as they are to one another: the hardest kind of unknown. What "
-        "looks like nothing known is found far more surely. Intervals come from redraws of whole objects.",
+        "looks like nothing known is found far more surely. Intervals come from redraws of whole objects. Relative is "
+        "the relative Mahalanobis distance, neighbours the cosine distance to the nearest, forest the IsolationForest.",
     )
