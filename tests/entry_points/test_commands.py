@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from ai_models.cli import main
 from ai_models.core.paths import to_text
 from ai_models.core.records import Manifest, Split
 
@@ -286,3 +288,24 @@ def test_cache_says_what_it_holds_checks_it_and_forgets_it(call, photographs):
     assert "freed" in _done(call("cache", "clear", "--cache-dir", "c")).stdout
     assert not list(Path("c").rglob("*.shard"))
     assert Path("c/notes.txt").exists()
+
+
+def test_predict_for_a_place_with_other_frequencies(tiny_model: Path, split_textures: Manifest, tmp_path: Path) -> None:
+    file = str(split_textures.files[0])
+    classes = sorted(set(split_textures.labels.tolist()))
+    prior = tmp_path / "prior.csv"
+    prior.write_text("class,share\n" + "".join(f"{c},{10.0**-i}\n" for i, c in enumerate(classes)), encoding="utf-8")
+
+    def probabilities(*more: str) -> dict[str, float]:
+        told = CliRunner().invoke(main, ["predict", "--model-dir", str(tiny_model), file, "--output", "-", *more])
+        assert told.exit_code == 0, told.output
+        row = next(csv.DictReader(io.StringIO(told.stdout)))
+        return {c: float(row[f"p_{c}"]) for c in classes}
+
+    plain, other = probabilities(), probabilities("--class-prior", str(prior))
+    odds = (other[classes[0]] / other[classes[1]]) / (plain[classes[0]] / plain[classes[1]])
+    trained = split_textures.on(Split.TRAIN).counts()
+    assert odds == pytest.approx(10.0 * trained[classes[1]][0] / trained[classes[0]][0], rel=1e-3)
+    wrong = CliRunner().invoke(main, ["predict", "--model-dir", str(tiny_model), file, "--class-prior", "equal"])
+    assert wrong.exit_code == 2
+    assert "training, uniform or a CSV file" in wrong.output
