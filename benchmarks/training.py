@@ -2,7 +2,8 @@
 
     python benchmarks/training.py [--images 1000] [--workers 0] [--json FILE]
 
-The images are noise in six bands of frequency; the figures say what training costs, not what it reaches. Memory is the largest sum over the process and its workers.
+The images are noise in six bands of frequency; the figures say what training costs, not what it reaches. Memory is the
+largest sum over the process and its workers.
 """
 
 from __future__ import annotations
