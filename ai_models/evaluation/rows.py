@@ -91,8 +91,9 @@ def training_settings(model_dir: Path) -> dict[str, Any]:
 
 
 def training_figures(model_dir: Path) -> dict[str, Any]:
-    """Return the content of a model directory's ``metrics.json``."""
-    return _read_json(model_dir / "metrics.json")
+    """Return the content of a model directory's ``metrics.json``; nothing where the model was saved without figures."""
+    file = model_dir / "metrics.json"
+    return _read_json(file) if file.is_file() else {}
 
 
 def _read_json(file: Path) -> dict[str, Any]:
