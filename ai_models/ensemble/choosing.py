@@ -7,9 +7,9 @@ above `demanded` standard errors; ties go to the simpler vote.
 
 What is left stands against the plain baseline, one logistic regression on the embedding as it comes. With a few dozen
 photographs a class the comparison is noisy, and all or nothing would throw away a good vote in one folder of five and
-ship a bad one in another. So the two are blended, weighed by the evidence: the vote gets the chance that it is the
-better one (Phi of gain over standard error), all of it or nothing where that chance is beyond .95 or .05. A last
-temperature is fitted to the blend and kept where it gains more than one standard error.
+ship a bad one in another. So the two are blended, weighed by the evidence: with P = Phi(gain / standard error), the
+chance that the vote is the better one, it gets 2 P - 1, all where P is above .95 and nothing where it is not better. A
+last temperature is fitted to the blend and kept where it gains more than one standard error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ai_models.metrics.paired import PairedDifference, paired_difference
 __all__ = ["Choice", "CrossFittedVote", "Standing", "Worth", "choose", "trust"]
 
 CERTAIN = 0.95
-"""Chance of being the better one from which the vote, or the baseline, is taken alone."""
+"""Chance of being the better one from which the vote is taken alone."""
 
 
 class Standing(NamedTuple):
@@ -197,11 +197,14 @@ def choose(
 
 
 def trust(gain: PairedDifference) -> float:
-    """Return the chance that the mean gain is above 0, 1 or 0 where it is beyond `CERTAIN`; 0 without an error."""
-    if not math.isfinite(gain.se) or gain.mean == 0:
+    """Return how much likelier the vote is better than worse, in [0, 1]; 0 where it is not better, or without an error.
+
+    With the chance P that the mean gain is above 0 it is P - (1 - P), and 1 where P is beyond `CERTAIN`.
+    """
+    if not math.isfinite(gain.se) or gain.mean <= 0:
         return 0.0
     chance = 0.5 * (1.0 + math.erf(gain.z / math.sqrt(2.0)))
-    return 1.0 if chance > CERTAIN else 0.0 if chance < 1.0 - CERTAIN else chance
+    return 1.0 if chance > CERTAIN else 2.0 * chance - 1.0
 
 
 def _last_temperature(mixed: Logits, y: NDArray[np.int64], groups: NDArray[np.str_]) -> float:

@@ -81,9 +81,8 @@ def test_a_vote_that_does_not_help_leaves_the_baseline_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("z", [-3.0, -1.0, 0.5, 1.2, 3.0])
-def test_trust_is_the_chance_of_being_better(z: float) -> None:
-    chance = norm.cdf(z)
-    expected = 1.0 if chance > 0.95 else 0.0 if chance < 0.05 else chance
+def test_trust_is_how_much_likelier_better_is_than_worse(z: float) -> None:
+    expected = 1.0 if norm.cdf(z) > 0.95 else max(0.0, norm.cdf(z) - norm.cdf(-z))
     assert trust(PairedDifference(z * 0.02, 0.02, 50)) == pytest.approx(expected)
 
 
