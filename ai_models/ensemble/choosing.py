@@ -40,6 +40,8 @@ from ai_models.metrics.paired import PairedDifference, paired_difference
 
 __all__ = ["Choice", "CrossFittedVote", "Standing", "Worth", "choose", "trust"]
 
+WORTHWHILE = 0.005
+"""Gain in log-loss up to which a vote is not worth more than the baseline."""
 CERTAIN = 0.95
 """Chance of being the better one from which the vote is taken alone."""
 
@@ -197,11 +199,12 @@ def choose(
 
 
 def trust(gain: PairedDifference) -> float:
-    """Return how much likelier the vote is better than worse, in [0, 1]; 0 where it is not better, or without an error.
+    """Return how much likelier the vote is better than worse, in [0, 1].
 
-    With the chance P that the mean gain is above 0 it is P - (1 - P), and 1 where P is beyond `CERTAIN`.
+    With the chance P that the mean gain is above 0 it is P - (1 - P), and 1 where P is beyond `CERTAIN`; 0 where the
+    gain is not `WORTHWHILE`, or without an error.
     """
-    if not math.isfinite(gain.se) or gain.mean <= 0:
+    if not math.isfinite(gain.se) or gain.mean <= WORTHWHILE:
         return 0.0
     chance = 0.5 * (1.0 + math.erf(gain.z / math.sqrt(2.0)))
     return 1.0 if chance > CERTAIN else 2.0 * chance - 1.0

@@ -86,6 +86,11 @@ def test_trust_is_how_much_likelier_better_is_than_worse(z: float) -> None:
     assert trust(PairedDifference(z * 0.02, 0.02, 50)) == pytest.approx(expected)
 
 
+def test_a_gain_that_is_sure_but_tiny_is_not_worth_it() -> None:
+    assert trust(PairedDifference(0.004, 0.0001, 50)) == 0.0
+    assert trust(PairedDifference(0.006, 0.0001, 50)) == 1.0
+
+
 def test_without_an_error_nothing_is_trusted() -> None:
     assert trust(PairedDifference(1.0, float("inf"), 1)) == 0.0
 
