@@ -32,7 +32,7 @@ def add_worth_section(page: Page, metrics: dict[str, Any]) -> None:
         for p in parts
     ]
     chart = page.figure(
-        interval_bars([f"{p['part']} ({_NAMES[p['of']]})" for p in shown], gains, x_label="gain in log loss"),
+        interval_bars([f"{p['part']} ({p['of']})" for p in shown], gains, x_label="gain in log loss"),
         "A bar to the right: the model is better with the part than without it.",
     )
     page.section(
