@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import DataError
 from ai_models.core.records import ImageRecord
+from ai_models.core.settings import is_embedding
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.features import CnnExtractor
 
@@ -19,8 +20,8 @@ __all__ = ["Evidence", "embedding_blocks", "network_blocks", "unit_vectors"]
 
 
 def network_blocks(model: HybridClassifier) -> dict[str, CnnExtractor]:
-    """Return the blocks of a model that are networks, by name."""
-    return {block.name: block for block in model.extractor.blocks if isinstance(block, CnnExtractor)}
+    """Return the blocks of a model that are the embeddings of networks, by name; the stages are not among them."""
+    return {b.name: b for b in model.extractor.blocks if isinstance(b, CnnExtractor) and is_embedding(b.name)}
 
 
 def embedding_blocks(model: HybridClassifier) -> tuple[str, ...]:
