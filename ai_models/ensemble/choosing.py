@@ -8,8 +8,9 @@ above `demanded` standard errors; ties go to the simpler vote.
 What is left stands against the plain baseline, one logistic regression on the embedding as it comes. With a few dozen
 photographs a class the comparison is noisy, and all or nothing would throw away a good vote in one folder of five and
 ship a bad one in another. So the two are blended, weighed by the evidence: with P = Phi(gain / standard error), the
-chance that the vote is the better one, it gets 2 P - 1, all where P is above .95 and nothing where it is not better. A
-last temperature is fitted to the blend and kept where it gains more than one standard error.
+chance that the vote is the better one, it gets 2 P - 1, all where P is above .95 and nothing where it is not better: then
+the baseline is shipped as it is. A last temperature is fitted to a blend and kept where it gains more than one standard
+error.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ def choose(
     gain = paired_difference(row_losses(oof[plain], y), row_losses(pooled, y), groups)
     weight = trust(gain)
     mixed = weight * pooled + (1.0 - weight) * oof[plain]
-    temperature = _last_temperature(mixed, y, groups)
+    temperature = _last_temperature(mixed, y, groups) if weight else 1.0
     decided = pool({m: oof[m] for m in oof if elimination.votes(m)}, y)
     return Choice(
         combination=blended(decided, plain, weight, oof, temperature),
