@@ -8,9 +8,9 @@ above `demanded` standard errors; ties go to the simpler vote.
 What is left stands against the plain baseline, one logistic regression on the embedding as it comes. With a few dozen
 photographs a class the comparison is noisy, and all or nothing would throw away a good vote in one folder of five and
 ship a bad one in another. So the two are blended, weighed by the evidence: with P = Phi(gain / standard error), the
-chance that the vote is the better one, it gets 2 P - 1, all where P is above .95 and nothing where it is not better: then
-the baseline is shipped as it is. A last temperature is fitted to a blend and kept where it gains more than one standard
-error.
+chance that the vote is the better one, it gets 2 P - 1, all where P is above .95 and nothing where it is not better,
+so that the baseline is shipped as it is. A last temperature is fitted to a blend and kept where it gains more than one
+standard error.
 """
 
 from __future__ import annotations
