@@ -96,7 +96,9 @@ class Choice:
     trust
         Part of the vote in the blend, in [0, 1].
     oof_logits
-        Cross-fitted logits of what is shipped, float64 (n, k): each row weighed without its own fold.
+        Cross-fitted logits of what is shipped, float64 (n, k): each row weighed without its own fold. Which parts
+        stay and how far the vote is trusted was decided on all rows, so that a figure on these is a little too good;
+        figures to publish come from held-out rows or from whole pipelines without the fold.
     standings
         Family -> how it does alone, its setting and temperature for a fold chosen on the other folds.
     worth
