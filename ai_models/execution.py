@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import cv2
 import joblib
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ai_models.core.errors import ConfigError
 from ai_models.core.progress import progress
@@ -48,6 +49,25 @@ def worker_count(workers: int) -> int:
     return workers or int(joblib.cpu_count())
 
 
+class _Libraries:
+    """The thread pools that this process has loaded, looked for again only where modules were imported since.
+
+    Looking takes milliseconds, more than all that follows the features of one image; setting takes microseconds.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[int, ThreadpoolController] | None = None
+
+    def controller(self) -> ThreadpoolController:
+        known = self._known
+        if known is None or known[0] != len(sys.modules):
+            self._known = known = len(sys.modules), ThreadpoolController()
+        return known[1]
+
+
+_LIBRARIES = _Libraries()
+
+
 class _Limits:
     """One thread for cv2 and BLAS while anybody is inside; both are settings of the whole process."""
 
@@ -55,14 +75,14 @@ class _Limits:
         self._lock = threading.Lock()
         self._inside = 0
         self._cv2_threads = 0
-        self._limiter: threadpool_limits | None = None
+        self._limiter: Any = None
 
     def enter(self) -> None:
         with self._lock:
             if self._inside == 0:
                 self._cv2_threads = cv2.getNumThreads()
                 cv2.setNumThreads(1)
-                self._limiter = threadpool_limits(limits=1)
+                self._limiter = _LIBRARIES.controller().limit(limits=1)
             self._inside += 1
 
     def leave(self) -> None:
@@ -162,7 +182,7 @@ def _in_turn(fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 def _on_threads(fn: Callable[[T], R], items: Iterable[T], count: int) -> Iterator[R]:
     with single_threaded_libraries():
         # OpenMP keeps its limit for each thread, so the workers set their own
-        controller = ThreadpoolController()
+        controller = _LIBRARIES.controller()
         pool = ThreadPoolExecutor(count, "map", initializer=lambda: controller.limit(limits=1, user_api="openmp"))
         try:
             yield from _windowed(pool, fn, items, count * _AHEAD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from ai_models import execution
 from ai_models.core.errors import ConfigError
 from ai_models.execution import map_ordered, single_threaded_libraries, worker_count
 
@@ -156,3 +160,32 @@ def test_a_label_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "squares" in capsys.readouterr().err
     assert list(map_ordered(_square, (x for x in range(3)), workers=2, label="unknown")) == [0, 1, 4]
     assert "3" in capsys.readouterr().err
+
+
+def test_libraries_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    real = execution.ThreadpoolController
+    monkeypatch.setattr(execution, "_LIBRARIES", execution._Libraries())
+    monkeypatch.setattr(execution, "ThreadpoolController", lambda: looked.append(1) or real())
+    for _ in range(3):
+        with single_threaded_libraries():
+            pass
+    assert looked == [1]
+
+
+def test_libraries_that_are_loaded_later_are_limited_too() -> None:
+    script = """
+from threadpoolctl import threadpool_info
+from ai_models.execution import single_threaded_libraries
+with single_threaded_libraries():
+    pass
+before = len(threadpool_info())
+import sklearn.ensemble
+assert len(threadpool_info()) > before, "nothing new was loaded: the test says nothing"
+with single_threaded_libraries():
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}, threadpool_info()
+assert max(pool["num_threads"] for pool in threadpool_info()) > 1
+"""
+    env = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PATH": ""}
+    env |= {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+    subprocess.run([sys.executable, "-c", script], check=True, env=env)
