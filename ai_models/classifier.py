@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_models.core.errors import DataError
 from ai_models.core.images import RGBImage
 from ai_models.core.predictions import Prediction, Predictions
+from ai_models.core.settings import FeatureConfig
+from ai_models.ensemble.combination import softmax
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import FoldDetectors
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.execution import single_threaded_libraries
+from ai_models.features.extraction import RawFeatures
 from ai_models.features.hybrid import HybridFeatureExtractor
 
 __all__ = ["HybridClassifier", "ImageSource"]
@@ -75,7 +79,7 @@ class HybridClassifier:
         """Return calibrated probabilities, float64 (n, k); raises as `predict`."""
         if not len(items):
             return np.zeros((0, len(self.classes)))
-        return self.probabilities_of(self.extractor.extract_batch(items))
+        return self.probabilities_of(*self.looks(self.extractor.extract_raw(items)))
 
     def predict_one(self, item: ImageSource) -> Prediction:
         """Return everything that is known of one image; an unreadable one has the verdict ``unreadable``."""
@@ -96,8 +100,13 @@ class HybridClassifier:
         details = [raw.errors.get(i, "") for i in range(len(items))]
         if not len(readable):
             return Predictions.unreadable(self.classes, details)
-        seen = raw.take(readable)
-        return self.judge_features(self.extractor.encode(seen), seen.quality).among(readable, details)
+        return self.judge_raw(raw.take(readable)).among(readable, details)
+
+    def judge_raw(self, raw: RawFeatures) -> Predictions:
+        """Return the predictions of images by what `extractor.extract_raw` gave; each must have been readable."""
+        with single_threaded_libraries():
+            looks = self.looks(raw)
+            return self._judged(looks[0], self.probabilities_of(*looks), raw.quality)
 
     def judge_features(self, X: NDArray[np.float32], quality: NDArray[np.float32] | None = None) -> Predictions:
         """Return the predictions of rows of features: the twin of `predict_batch` where X is computed already.
@@ -108,11 +117,39 @@ class HybridClassifier:
             float32 (n, d), as `extractor.extract_batch` gives it.
         quality
             float32 (n, 5), as `RawFeatures.quality` has it; without it nothing is said of the photographs' quality.
-        """
-        with single_threaded_libraries():
-            return self.judge.judge(self.classes, self.probabilities_of(X), self.detector.scores(X), quality)
 
-    def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return calibrated probabilities of rows of features, float64 (n, k)."""
+        Raises
+        ------
+        DataError
+            When the model takes a second look at each image, of which X knows nothing: see `judge_raw`.
+        """
+        if self._looks_closer:
+            raise DataError("this model looks at each image twice: give judge_raw what extract_raw returns")
+        return self._judged(X, self.probabilities_of(X), quality)
+
+    def probabilities_of(self, *looks: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return calibrated probabilities of rows of features, float64 (n, k).
+
+        Parameters
+        ----------
+        looks
+            float32 (n, d) each; of several looks at the same images the logits are averaged.
+        """
         with single_threaded_libraries():  # OpenMP teams of a boosted member cost more than its trees on a busy machine
-            return self.ensemble.predict_proba(self.scaler.transform(X))
+            said = [self.ensemble.predict_logits(self.scaler.transform(X)) for X in looks]
+            return softmax(said[0] if len(said) == 1 else np.mean(said, axis=0))
+
+    @property
+    def _looks_closer(self) -> bool:
+        return (self.extractor.config or FeatureConfig()).test_time_augmentation
+
+    def looks(self, raw: RawFeatures) -> list[NDArray[np.float32]]:
+        """Return the features of each look that the model takes at the images, float32 (n, d), the whole first."""
+        closer = raw.closer if self._looks_closer else None
+        return [self.extractor.encode(look) for look in (raw, closer) if look is not None]
+
+    def _judged(
+        self, X: NDArray[np.float32], p: NDArray[np.float64], quality: NDArray[np.float32] | None
+    ) -> Predictions:
+        with single_threaded_libraries():
+            return self.judge.judge(self.classes, p, self.detector.scores(X), quality)

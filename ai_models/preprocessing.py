@@ -11,13 +11,13 @@ import numpy as np
 from ai_models.core.images import RGBImage
 from ai_models.core.settings import PreprocessConfig
 
-__all__ = ["clahe", "denoise", "preprocess", "unsharp_mask", "white_balance"]
+__all__ = ["clahe", "denoise", "middle", "preprocess", "unsharp_mask", "white_balance"]
 
 _LARGEST_GAIN = 4.0  # a channel that is nearly absent is noise: it is not blown up further
 
 
 def preprocess(image: RGBImage, config: PreprocessConfig) -> RGBImage:
-    """Apply the preset of a configuration.
+    """Take the middle that is to be looked at, and apply the preset of a configuration.
 
     ``none`` returns the same array; ``basic`` is white balance, then CLAHE; ``artifact`` is white balance,
     denoising, CLAHE, then unsharp mask (noise is taken out before contrast and edges are raised).
@@ -34,6 +34,7 @@ def preprocess(image: RGBImage, config: PreprocessConfig) -> RGBImage:
     numpy.ndarray
         uint8 (h, w, 3), RGB.
     """
+    image = middle(image, config.middle)
     if config.preset == "none":
         return image
     image = white_balance(image)
@@ -41,6 +42,15 @@ def preprocess(image: RGBImage, config: PreprocessConfig) -> RGBImage:
         return clahe(image, config.clahe_clip)
     image = denoise(image, config.denoise_strength)
     return unsharp_mask(clahe(image, config.clahe_clip), config.unsharp_radius)
+
+
+def middle(image: RGBImage, share: float) -> RGBImage:
+    """Return the middle of uint8 (h, w, 3), `share` of each side, at least a pixel; the image itself for 1."""
+    if share >= 1:
+        return image
+    height, width = (max(1, round(share * side)) for side in image.shape[:2])
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def white_balance(image: RGBImage) -> RGBImage:

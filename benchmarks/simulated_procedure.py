@@ -165,7 +165,7 @@ def _record(folder: Folder, fitted: _Fitted, fresh: _Fresh, config: TrainingConf
     intervals = {"out of fold": _interval(rows.y, own, rows.groups, objects, *truth, folds=folds)}
     test = fitted.held_out
     if test is not None:
-        judged = model.judge_features(model.extractor.encode(test.raw))
+        judged = model.judge_raw(test.raw)
         intervals["held out"] = _interval(test.y, judged, test.groups, test.groups, *truth, folds=0)
     return {**_verdicts(folder, fitted, fresh, config), "intervals": intervals}
 

@@ -83,7 +83,9 @@ def main() -> None:
     protocol = json.loads(PROTOCOL.read_text(encoding="utf-8"))
     dataset = Path(arguments.dataset)
     manifest = scan(dataset, InspectionConfig(quick_mode=True), groups_csv=arguments.groups).manifest
-    features = FeatureConfig(cache_dir=arguments.cache_dir, preset=arguments.preset)
+    features = FeatureConfig(
+        cache_dir=arguments.cache_dir, preset=arguments.preset, test_time_augmentation=arguments.closer
+    )
     extractor = HybridFeatureExtractor(features, workers=arguments.workers)
     raw = extractor.extract_raw(manifest.files)
     print(f"{dataset.name}: {len(manifest)} images, {len(set(manifest.groups.tolist()))} objects", flush=True)
@@ -232,6 +234,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--groups", help="CSV with the columns file,group")
     parser.add_argument("--seeds", type=int, default=10, help="how many of the protocol's fold seeds")
     parser.add_argument("--preset", default="fast", help="networks, as for `amulet-ai train --preset`")
+    parser.add_argument("--closer", action="store_true", help="try a second look, as --test-time-augmentation does")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 for one a core")
     parser.add_argument("--cache-dir", default="feature_cache")
     parser.add_argument("--freeze", action="store_true", help="write the folds' digests into the protocol")

@@ -168,7 +168,7 @@ def _judged(
         model = fit_classifier(extractor, raw, rows, decision, config)
 
         def said(features: RawFeatures, model: Any = model) -> Predictions:
-            return model.judge_features(model.extractor.encode(features), features.quality)
+            return model.judge_raw(features)
 
         parts.append(
             (

@@ -86,6 +86,7 @@ class PreprocessConfig(Config):
     clahe_clip: float = setting(2.0, "CLAHE clip limit", ge=0.1, le=40)
     denoise_strength: float = setting(10.0, "h of fast non-local means", ge=0.1, le=100)
     unsharp_radius: float = setting(1.0, "radius of the unsharp mask in pixels", ge=0.1, le=20)
+    middle: float = setting(1.0, "share of each side, around the middle, that is looked at", ge=0.1, le=1)
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ class FeatureConfig(Config):
     wide_backbone: str = setting("tf_efficientnet_lite2", "name of the wide network of the other presets than fast")
     wide_weights: str = setting("", "local weights file of the wide network; empty as for weights")
     device: str = setting("auto", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
+    test_time_augmentation: bool = setting(
+        False, "look at the middle of each picture a second time, closer, if training shows that it helps"
+    )
     batch_size: int = setting(32, "images a network batch", ge=1, le=4096)
     cache_features: bool = setting(True, "keep features on disk between runs")
     cache_dir: str = setting("feature_cache", "folder of the feature cache")

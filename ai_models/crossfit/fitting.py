@@ -110,7 +110,9 @@ def decide(
         )  # fmt: skip
         with single_threaded_libraries():
             plain = plain_spec(specs)
-            return choose(oof.logits, y, groups, folds, plain=plain, demanded=config.demanded_gain), oof
+            return choose(
+                oof.logits, y, groups, folds, plain=plain, demanded=config.demanded_gain, closer=oof.closer
+            ), oof
 
     choice, oof = scored(False, label)
     if len(photographs) == len(rows):
@@ -144,6 +146,8 @@ def fit_classifier(
         Kept with the classifier.
     """
     extractor, raw = narrowed(extractor, raw, _blocks_in_use(decision, raw.blocks))
+    used = (extractor.config or FeatureConfig()).replace(test_time_augmentation=decision.choice.looks_closer)
+    extractor.config = used
     photographs = rows.photographs
     fitting = rows.with_copies(photographs) if decision.use_copies else photographs
     with single_threaded_libraries():
@@ -154,7 +158,6 @@ def fit_classifier(
         ensemble = VotingEnsemble(decision.choice.combination, scaler.slices_, config.seed)
         ensemble.fit(scaler.transform(X), rows.y[fitting])
         detector = _detectors(decision, fitted, raw.take(photographs), rows.y[photographs], config)
-    used = fitted.config or FeatureConfig()
     fitted.config = used.replace(cache_features=False)  # what a loaded model is shown is nobody's to keep
     return HybridClassifier(
         extractor=fitted,
@@ -198,8 +201,7 @@ def nested_predictions(
         )
         decision = decide(extractor, inside_raw, inner, config, label=f"{label} {fold + 1}" if label else "")
         model = fit_classifier(extractor, inside_raw, inner, decision, config)
-        seen = raw.take(scored)
-        parts.append((scored, model.judge_features(model.extractor.encode(seen), seen.quality)))
+        parts.append((scored, model.judge_raw(raw.take(scored))))
     return _in_order(parts, photographs)
 
 

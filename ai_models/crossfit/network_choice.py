@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +123,7 @@ def choose_networks(
     y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
     union = tuple(dict.fromkeys(spec for own in specs.values() for spec in own))
     oof = cross_fit(
-        extractor, raw, rows, union,
+        extractor, replace(raw, closer=None), rows, union,
         max_components=max_components,
         seed=config.seed, workers=config.workers, use_copies=False, label=label,
     )  # fmt: skip
@@ -146,7 +146,8 @@ def narrowed(
     config = (extractor.config or FeatureConfig()).with_blocks(*blocks)
     used.config = config.with_networks(*config.networks)  # what was open is decided
     kept = {block.name: raw.blocks[block.name] for block in used.blocks}
-    return used, RawFeatures(kept, raw.errors, raw.quality)
+    closer = None if raw.closer is None else RawFeatures({n: raw.closer.blocks[n] for n in kept}, raw.closer.errors)
+    return used, RawFeatures(kept, raw.errors, raw.quality, closer)
 
 
 def _specs(blocks: tuple[str, ...], preset: str, config: TrainingConfig) -> tuple[MemberSpec, ...]:

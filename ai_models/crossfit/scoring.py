@@ -38,11 +38,14 @@ class OutOfFold:
         float64 (photographs, detectors).
     detectors
         The detectors that gave these scores, one a fold in ascending order of folds.
+    closer
+        As `logits`, of the second look at each photograph; None where there was none.
     """
 
     logits: dict[MemberSpec, NDArray[np.float64]]
     outlier_scores: NDArray[np.float64]
     detectors: tuple[OutlierDetector, ...]
+    closer: dict[MemberSpec, NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class _Task:
 class _Scored(NamedTuple):
     rows: NDArray[np.int64]
     logits: dict[MemberSpec, NDArray[np.float64]]
+    closer: dict[MemberSpec, NDArray[np.float64]]
     outlier_scores: NDArray[np.float64]
     detector: OutlierDetector
 
@@ -103,7 +107,7 @@ def cross_fit(
     numbers = np.unique(rows.folds[photographs])
     tasks = [_Task(extractor, raw, rows, tuple(specs), int(f), max_components, seed, use_copies) for f in numbers]
     k = len(rows.classes)
-    found = {s: np.zeros((len(photographs), k)) for s in specs}
+    found, closer = ({s: np.zeros((len(photographs), k)) for s in specs} for _ in range(2))
     outlier_scores = np.zeros((len(photographs), len(DETECTORS)))
     detectors = []
     done: Iterator[_Scored] = map_ordered(
@@ -112,9 +116,11 @@ def cross_fit(
     for part in done:
         for spec, values in part.logits.items():
             found[spec][place[part.rows]] = values
+        for spec, values in part.closer.items():
+            closer[spec][place[part.rows]] = values
         outlier_scores[place[part.rows]] = part.outlier_scores
         detectors.append(part.detector)
-    return OutOfFold(found, outlier_scores, tuple(detectors))
+    return OutOfFold(found, outlier_scores, tuple(detectors), None if raw.closer is None else closer)
 
 
 def block_scaler(slices: Mapping[str, slice], max_components: int | Mapping[str, int]) -> BlockScaler:
@@ -163,12 +169,15 @@ def _score_fold(task: _Task) -> _Scored:
         T = encoder.encode(task.raw.take(scored))
         scaler = block_scaler(blocks, task.max_components).fit(X)
         Z, S = scaler.transform(X), scaler.transform(T)
-        out = {}
+        second = None if task.raw.closer is None else scaler.transform(encoder.encode(task.raw.closer.take(scored)))
+        out, closer = {}, {}
         for spec in task.specs:
             columns = columns_of(spec, scaler.slices_)
             model = build(spec, derive_seed(task.seed, "member", spec.name)).fit(Z[:, columns], rows.y[fitting])
             out[spec] = logits(model, S[:, columns], spec.kind, len(rows.classes))
+            if second is not None:
+                closer[spec] = logits(model, second[:, columns], spec.kind, len(rows.classes))
         known = X if not task.use_copies else encoder.encode(task.raw.take(fitted))
         looked_at = outlier_columns(blocks, encoder.encoders_)
         detector = OutlierDetector(looked_at, derive_seed(task.seed, "outliers", task.fold)).fit(known, rows.y[fitted])
-        return _Scored(scored, out, detector.scores(T), detector)
+        return _Scored(scored, out, closer, detector.scores(T), detector)

@@ -103,6 +103,10 @@ class Choice:
         Family -> how it does alone, its setting and temperature for a fold chosen on the other folds.
     worth
         What each block and kind of member gains, kept or dropped.
+    closer_gain
+        Log-loss of one look at a photograph minus that of two, whose logits are averaged; None where there was one.
+    looks_closer
+        Whether the second look is kept: it must gain more than one standard error, for it doubles the cost.
     """
 
     combination: Combination
@@ -111,6 +115,8 @@ class Choice:
     oof_logits: Logits
     standings: Mapping[str, Standing]
     worth: tuple[Worth, ...]
+    closer_gain: PairedDifference | None = None
+    looks_closer: bool = False
 
     @property
     def probabilities(self) -> Logits:
@@ -140,13 +146,16 @@ class CrossFittedVote:
             seen = {m: values[others] for m, values in oof.items()}
             self._best.append((others, best_settings(seen, y[others])))
 
-    def logits(self, votes: Callable[[MemberSpec], bool]) -> Logits:
-        """Return the cross-fitted logits of the vote of those members that `votes` lets vote, float64 (n, k)."""
-        out = np.zeros(self.shape)
+    def logits(self, votes: Callable[[MemberSpec], bool], of: Mapping[MemberSpec, Logits] | None = None) -> Logits:
+        """Return the cross-fitted logits of the vote of those members that `votes` lets vote, float64 (n, k).
+
+        Weights come from the logits that the vote was made with; `of` are others that they are applied to.
+        """
+        out, told = np.zeros(self.shape), self.oof if of is None else of
         for others, best in self._best:
             voters = [m for m in best if votes(m)]
             decided = weigh({m: self.oof[m][others] for m in voters}, self.y[others])
-            out[~others] = decided.logits({m: self.oof[m][~others] for m in decided.members})
+            out[~others] = decided.logits({m: told[m][~others] for m in decided.members})
         return out
 
     def alone(self, family: str) -> Logits:
@@ -167,6 +176,7 @@ def choose(
     *,
     plain: MemberSpec,
     demanded: float = 0.0,
+    closer: Mapping[MemberSpec, Logits] | None = None,
 ) -> Choice:
     """Let parts earn their place, weigh what is left, and blend it with the baseline by the evidence.
 
@@ -180,6 +190,8 @@ def choose(
         The plain baseline, one of the keys of `oof`; its logits are taken as they are.
     demanded
         Standard errors that the gain of a part must exceed.
+    closer
+        As `oof`, of a second look at each row.
     """
     vote = CrossFittedVote(oof, y, folds)
     elimination = _Elimination(vote, y, groups, demanded)
@@ -191,13 +203,21 @@ def choose(
     mixed = weight * pooled + (1.0 - weight) * oof[plain]
     temperature = _last_temperature(mixed, y, groups) if weight else 1.0
     decided = pool({m: oof[m] for m in oof if elimination.votes(m)}, y)
+    seen, second, looks_closer = mixed / temperature, None, False
+    if closer is not None:
+        other = (weight * vote.logits(elimination.votes, closer) + (1.0 - weight) * closer[plain]) / temperature
+        second = paired_difference(row_losses(seen, y), row_losses((seen + other) / 2, y), groups)
+        looks_closer = second.mean > second.se
+        seen = (seen + other) / 2 if looks_closer else seen
     return Choice(
         combination=blended(decided, plain, weight, oof, temperature),
         gain=gain,
         trust=weight,
-        oof_logits=mixed / temperature,
+        oof_logits=seen,
         standings={name: _standing(vote.alone(name), y) for name in families(oof)},
         worth=tuple(worth),
+        closer_gain=second,
+        looks_closer=looks_closer,
     )
 
 

@@ -99,7 +99,7 @@ def judge_changed(
         if not there:
             continue
         raw = extractor.extract_raw([image for *_, image in there], on_error="raise", label="")
-        judged = model.judge_features(extractor.encode(raw), raw.quality)
+        judged = model.judge_raw(raw)
         names = np.array([name for name, *_ in there])
         for name in dict.fromkeys(names.tolist()):
             mine = np.flatnonzero(names == name)

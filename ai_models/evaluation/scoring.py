@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,9 @@ from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.judge import Judge
 from ai_models.evaluation.rows import LeftOut, TestRows
+from ai_models.features.extraction import RawFeatures
 
 __all__ = ["Foreign", "Model", "Scored", "score_foreign", "score_out_of_fold", "score_rows"]
-
-
-class RawFeatures(Protocol):
-    """Features of images as an extractor gives them before encoding."""
-
-    blocks: dict[str, NDArray[Any]]
-    errors: dict[int, str]
-    quality: NDArray[np.float32] | None
-
-    def take(self, indices: NDArray[np.int64]) -> RawFeatures:
-        """Return some rows."""
 
 
 class Extractor(Protocol):
@@ -51,9 +41,6 @@ class Extractor(Protocol):
     def get_feature_names_out(self) -> NDArray[np.object_]:
         """Return d names."""
 
-    def extract(self, item: Path) -> NDArray[np.float32]:
-        """Return float32 (d,) of one image."""
-
 
 class Model(Protocol):
     """What evaluation needs of a classifier; `ai_models.classifier.HybridClassifier` has it."""
@@ -64,10 +51,10 @@ class Model(Protocol):
     @property
     def extractor(self) -> Extractor: ...
 
-    def judge_features(self, X: NDArray[np.float32], quality: NDArray[np.float32] | None = None) -> Predictions:
-        """Return the predictions of rows of features, and of the quality of their photographs."""
+    def judge_raw(self, raw: RawFeatures) -> Predictions:
+        """Return the predictions of images by what `extractor.extract_raw` gave."""
 
-    def probabilities_of(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    def probabilities_of(self, *looks: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return calibrated probabilities of rows of features, float64 (n, k)."""
 
     def predict_one(self, item: Path) -> Prediction:
@@ -146,13 +133,13 @@ def score_rows(model: Model, rows: TestRows) -> Scored:
     DataError
         When none of them can be read.
     """
-    _, X, quality, errors = _features(model, rows.manifest.files, "evaluate")
-    if X is None:
+    _, seen, errors = _readable(model, rows.manifest.files, "evaluate")
+    if seen is None:
         raise DataError(f"none of the {len(rows.manifest)} images to score can be read: check '{rows.manifest.root}'")
     bad = tuple(LeftOut(rows.manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
     gone = {item.path for item in bad}
     manifest = rows.manifest.where(lambda r: r.path not in gone)
-    judged = model.judge_features(X, quality)
+    X, judged = model.extractor.encode(seen), model.judge_raw(seen)
     return Scored(rows, manifest, _codes(manifest, model.classes), judged, X, rows.left_out + bad)
 
 
@@ -179,25 +166,22 @@ def score_foreign(model: Model, name: str, manifest: Manifest) -> Foreign:
     DataError
         When none can be read.
     """
-    readable, X, quality, errors = _features(model, manifest.files, "foreign")
-    if X is None:
+    readable, seen, errors = _readable(model, manifest.files, "foreign")
+    if seen is None:
         raise DataError(f"none of the {len(manifest)} images in --ood-dir '{manifest.root}' can be read")
     bad = tuple(LeftOut(manifest.records[i].path, "unreadable", text) for i, text in sorted(errors.items()))
     kept = [manifest.records[i] for i in readable]
     groups = np.array([r.group or r.sha256 or r.path for r in kept], dtype=np.str_)
     files = tuple(manifest.root / r.path for r in kept)
-    return Foreign(name, manifest.root, files, groups, model.judge_features(X, quality), bad)
+    return Foreign(name, manifest.root, files, groups, model.judge_raw(seen), bad)
 
 
-def _features(
+def _readable(
     model: Model, files: Sequence[Path], label: str
-) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32] | None, dict[int, str]]:
+) -> tuple[NDArray[np.int64], RawFeatures | None, dict[int, str]]:
     raw = model.extractor.extract_raw(files, on_error="record", label=label)
     readable = np.array([i for i in range(len(files)) if i not in raw.errors], dtype=np.int64)
-    if not len(readable):
-        return readable, None, None, raw.errors
-    seen = raw.take(readable)
-    return readable, model.extractor.encode(seen), seen.quality, raw.errors
+    return readable, raw.take(readable) if len(readable) else None, raw.errors
 
 
 def _codes(manifest: Manifest, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -44,8 +44,8 @@ def timings(model: Model, files: Sequence[Path], *, most: int) -> dict[str, Any]
         model.predict_one(chosen[0])
         for file in chosen:
             _timed(seconds["read"], lambda file=file: read_image(file))  # type: ignore[misc]
-            X = _timed(seconds["features"], lambda file=file: model.extractor.extract(file))  # type: ignore[misc]
-            _timed(seconds["vote"], lambda X=X: model.judge_features(X[None]))  # type: ignore[misc]
+            raw = _timed(seconds["features"], lambda file=file: _raw(model, file))  # type: ignore[misc]
+            _timed(seconds["vote"], lambda raw=raw: model.judge_raw(raw))  # type: ignore[misc]
             _timed(seconds["whole"], lambda file=file: model.predict_one(file))  # type: ignore[misc]
     return {
         "images": len(chosen),
@@ -55,6 +55,10 @@ def timings(model: Model, files: Sequence[Path], *, most: int) -> dict[str, Any]
             for stage, values in seconds.items()
         },
     }
+
+
+def _raw(model: Model, file: Path) -> Any:
+    return model.extractor.extract_raw([file], on_error="raise", label="")
 
 
 def _timed(into: list[float], work: Callable[[], Any]) -> Any:

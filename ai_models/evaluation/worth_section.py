@@ -10,7 +10,12 @@ from ai_models.reporting.page import Cell, Page
 
 __all__ = ["add_worth_section"]
 
-_NAMES = {"block": "block of features", "member": "kind of classifier", "augmentation": "augmented copies"}
+_NAMES = {
+    "block": "block of features",
+    "member": "kind of classifier",
+    "augmentation": "augmented copies",
+    "look": "test-time augmentation",
+}
 
 
 def add_worth_section(page: Page, metrics: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ every row that the members see is made of blocks of real photographs. All coalit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,14 @@ from ai_models.core.rng import generator
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.explaining.evidence import Evidence
 
-__all__ = ["Contributions", "background_rows", "block_contributions", "member_contributions", "shapley_values"]
+__all__ = [
+    "Contributions",
+    "averaged",
+    "background_rows",
+    "block_contributions",
+    "member_contributions",
+    "shapley_values",
+]
 
 MOST_BLOCKS = 12
 """Blocks of which all coalitions are tried: 4,096 of them."""
@@ -148,6 +155,15 @@ def shapley_values(
         without = numbers[~coalitions[:, i]]
         parts[i] = (weight[size[without]] * (worth[without | 1 << i] - worth[without])).sum()
     return parts, float(worth[0]), float(worth[-1])
+
+
+def averaged(looks: Sequence[Contributions]) -> Contributions:
+    """Return the contributions to the mean margin of several looks at one image."""
+    if len(looks) == 1:
+        return looks[0]
+    parts = {name: float(np.mean([look.parts.get(name, 0.0) for look in looks])) for name in looks[0].parts}
+    base, total = (float(np.mean(values)) for values in zip(*((c.base, c.total) for c in looks), strict=True))
+    return Contributions(_largest_first(parts), base, total)
 
 
 def background_rows(evidence: Evidence, seed: int) -> NDArray[np.int64]:

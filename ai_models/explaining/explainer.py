@@ -19,6 +19,7 @@ from ai_models.core.settings import ExplainConfig, FeatureConfig, PreprocessConf
 from ai_models.execution import single_threaded_libraries
 from ai_models.explaining.contributions import (
     Contributions,
+    averaged,
     background_rows,
     block_contributions,
     member_contributions,
@@ -141,15 +142,18 @@ class Explainer:
         """
         model = self.model
         images = self._working(item)
-        X = model.extractor.extract(item)[None]
-        prediction = model.predict_one(item)
-        a, b = (int(c) for c in np.argsort(-model.probabilities_of(X)[0], kind="stable")[:2])
+        raw = model.extractor.extract_raw([item], label="")
+        looks = model.looks(raw)
+        X = looks[0]
+        prediction = model.judge_raw(raw)[0]
+        a, b = (int(c) for c in np.argsort(-model.probabilities_of(*looks)[0], kind="stable")[:2])
         with single_threaded_libraries():
-            z = model.scaler.transform(X)[0]
+            seen = [model.scaler.transform(look)[0] for look in looks]
+            z = seen[0]
             unit = unit_vectors(model, X, embedding_blocks(model))[0]
             nearest = nearest_photographs(self.evidence, unit, self.config.neighbours, without_group=without_group)
-            members = member_contributions(model.ensemble, z, a, b)
-            blocks = block_contributions(model.ensemble, z, self._background, a, b)
+            members = averaged([member_contributions(model.ensemble, look, a, b) for look in seen])
+            blocks = averaged([block_contributions(model.ensemble, look, self._background, a, b) for look in seen])
         try:
             heat_map, no_map = self._heat_map(images, z, a, b), ""
         except AmuletError as error:
@@ -184,4 +188,4 @@ class Explainer:
 
     def _probability(self, images: Sequence[RGBImage], a: int) -> NDArray[np.float64]:
         raw = self._bare.extract_raw(images, label="")
-        return self.model.probabilities_of(self._bare.encode(raw))[:, a]
+        return self.model.probabilities_of(*self.model.looks(raw))[:, a]

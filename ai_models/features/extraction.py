@@ -53,11 +53,14 @@ class RawFeatures:
     quality
         float32 (n, 5), how good each photograph is, columns as `ai_models.core.quality_levels.QUALITY_COLUMNS`; zero
         where it could not be read. No feature: it is not encoded, and no member sees it. None where it was not taken.
+    closer
+        What a second look at the middle of each image shows; None where there was none.
     """
 
     blocks: dict[str, NDArray[Any]]
     errors: dict[int, str] = field(default_factory=dict)
     quality: NDArray[np.float32] | None = None
+    closer: Self | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.blocks.values())))
@@ -68,7 +71,8 @@ class RawFeatures:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.intp)
         errors = {new: self.errors[old] for new, old in enumerate(rows.tolist()) if old in self.errors}
         quality = None if self.quality is None else self.quality[rows]
-        return type(self)({name: block[rows] for name, block in self.blocks.items()}, errors, quality)
+        closer = None if self.closer is None else self.closer.take(rows)
+        return type(self)({name: block[rows] for name, block in self.blocks.items()}, errors, quality, closer)
 
 
 def working_image(item: bytes | RGBImage, size: int, config: PreprocessConfig) -> RGBImage:

@@ -30,6 +30,10 @@ block by ``use_<name>_features``.
 """
 
 
+CLOSER = 0.8
+"""Share of each side, around the middle, that a second look shows."""
+
+
 class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
     """Describe images by several blocks of features, kept on disk by content.
 
@@ -86,16 +90,24 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         DataError
             For an unreadable image (see `on_error`), or an item that is no image at all.
         """
-        return extraction.extract_raw(
-            _as_list(items),
-            self._blocks(),
-            self._preprocess(),
-            cache=self._cache(),
-            workers=self.workers,
-            chunk=self._config().batch_size,
-            on_error=on_error,
-            label=label,
-        )
+        listed = _as_list(items)
+
+        def look(preprocess: PreprocessConfig, label: str) -> RawFeatures:
+            return extraction.extract_raw(
+                listed,
+                self._blocks(),
+                preprocess,
+                cache=self._cache(),
+                workers=self.workers,
+                chunk=self._config().batch_size,
+                on_error=on_error,
+                label=label,
+            )
+
+        raw = look(self._preprocess(), label)
+        if self._config().test_time_augmentation:
+            raw.closer = look(self._preprocess().replace(middle=CLOSER), f"{label}, closer" if label else "")
+        return raw
 
     # -- fitted on training rows -----------------------------------------------------------------------------
 
@@ -177,7 +189,8 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
     def digest(self) -> str:
         """Return the SHA-256 (hex) of what defines the output: blocks, versions, settings, weights, seed."""
         identities = [extraction.block_identity(block, self._preprocess()) for block in self._blocks()]
-        return hashlib.sha256(canonical_json([identities, self.seed])).hexdigest()
+        looks = [CLOSER] if self._config().test_time_augmentation else []
+        return hashlib.sha256(canonical_json([identities, self.seed, *looks])).hexdigest()
 
     # -- cache -----------------------------------------------------------------------------------------------
 

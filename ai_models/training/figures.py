@@ -107,9 +107,11 @@ def _worth(result: TrainingResult) -> list[dict[str, Any]]:
     """Return what each block, kind of member and the copies gain in log-loss, with 95 % intervals, kept or dropped."""
     gain = result.decision.copies_gain
     copies = [] if gain is None else [("copies", "augmentation", gain, result.decision.use_copies)]
+    choice = result.decision.choice
+    looks = [] if choice.closer_gain is None else [("middle, closer", "look", choice.closer_gain, choice.looks_closer)]
     return [
         {"part": part, "of": of, "nll_gain": _gain(found), "kept": kept}
-        for part, of, found, kept in (*result.decision.choice.worth, *copies)
+        for part, of, found, kept in (*choice.worth, *copies, *looks)
     ]
 
 

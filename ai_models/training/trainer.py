@@ -272,8 +272,7 @@ def _score_held_out(model: HybridClassifier, manifest: Manifest, raw: RawFeature
     for side in (Split.VAL, Split.TEST):
         rows = np.array([i for i, r in enumerate(manifest) if r.split is side and not r.is_copy], dtype=np.int64)
         if len(rows):
-            seen = raw.take(rows)
-            out[side] = model.judge_features(model.extractor.encode(seen), seen.quality)
+            out[side] = model.judge_raw(raw.take(rows))
     return out
 
 

@@ -125,7 +125,8 @@ class _SeesTheMiddle:
     def encode(self, raw: RawFeatures) -> np.ndarray:
         return raw.blocks["middle"]
 
-    def judge_features(self, X: np.ndarray, quality: None = None) -> Predictions:
+    def judge_raw(self, raw: RawFeatures) -> Predictions:
+        X = self.encode(raw)
         scores = np.linalg.norm(X - (175, 140, 80), axis=1)
         p = np.tile([0.8, 0.2], (len(X), 1))
         verdicts = tuple(OodVerdict.OOD if s > 60 else OodVerdict.IN_DOMAIN for s in scores)
@@ -133,7 +134,7 @@ class _SeesTheMiddle:
 
 
 def _seen(model: _SeesTheMiddle, files: list[Path]) -> Predictions:
-    return model.judge_features(model.encode(model.extract_raw([read_image(f) for f in files], on_error="", label="")))
+    return model.judge_raw(model.extract_raw([read_image(f) for f in files], on_error="", label=""))
 
 
 def test_an_ood_figure_of_the_object_is_cleared(tmp_path):

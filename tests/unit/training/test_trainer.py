@@ -77,6 +77,21 @@ def test_copies_are_fitted_on_and_never_scored(
 
 
 @pytest.mark.slow
+def test_a_second_look_is_tried_where_it_is_asked_for(
+    split_textures: Manifest, classical_features: FeatureConfig, tmp_path: Path
+) -> None:
+    features = classical_features.replace(test_time_augmentation=True)
+    folder = train_model(split_textures, tmp_path / "twice", training=QUICK, features=features)
+    tried = [p for p in json.loads((folder / "metrics.json").read_text())["worth"] if p["of"] == "look"]
+    assert [p["part"] for p in tried] == ["middle, closer"]
+    assert tried[0]["kept"] == (tried[0]["nll_gain"]["mean"] > tried[0]["nll_gain"]["standard_error"])
+    model = load_model(folder)
+    files = split_textures.on(Split.TEST).files
+    np.testing.assert_array_equal(model.predict_proba(files), model.predict_batch(files).probabilities)
+    assert (model.extractor.extract_raw(files, label="").closer is not None) == tried[0]["kept"]
+
+
+@pytest.mark.slow
 def test_without_a_test_side_the_figures_come_from_whole_pipelines(
     split_textures: Manifest, classical_features: FeatureConfig
 ) -> None:
