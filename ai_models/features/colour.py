@@ -21,16 +21,21 @@ _MOMENTS = ("mean", "sd", "skew")
 
 
 @lru_cache(maxsize=8)
-def _cell_offsets(side: int) -> NDArray[np.int64]:
+def _cell_offsets(side: int) -> NDArray[np.uint8]:
     cell = np.arange(side) * GRID // side
-    return (cell[:, None] * GRID + cell[None, :]) * (HUES * SATURATIONS)
+    return ((cell[:, None] * GRID + cell[None, :]) * (HUES * SATURATIONS)).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)
-def _bin_of_byte() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _bin_of_byte() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     byte = np.arange(256)
     hue = np.minimum(byte * HUES // 180, HUES - 1) * SATURATIONS  # OpenCV's hue is in half degrees
-    return hue, byte * SATURATIONS // 256, byte * VALUES // 256
+    return hue.astype(np.uint8), (byte * SATURATIONS // 256).astype(np.uint8)
+
+
+def _counts(values: RGBImage, bins: int, end: int) -> NDArray[np.float64]:
+    """Return how many bytes fall into each of `bins` equal parts of [0, end)."""
+    return np.asarray(cv2.calcHist([values], [0], None, [bins], [0, end]), dtype=np.float64).ravel()
 
 
 @register
@@ -44,11 +49,13 @@ class ColourExtractor(BaseFeatureExtractor):
     name = "colour"
 
     def extract_features(self, image: RGBImage) -> FloatArray:
-        hsv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
-        hue, saturation, value = _bin_of_byte()
-        index = hue[hsv[..., 0]] + saturation[hsv[..., 1]] + _cell_offsets(image.shape[0])
-        cells = np.bincount(index.ravel(), minlength=GRID * GRID * HUES * SATURATIONS).reshape(GRID * GRID, -1)
-        brightness = np.bincount(value[hsv[..., 2]].ravel(), minlength=VALUES)
+        hue, saturation, value = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
+        of_hue, of_saturation = _bin_of_byte()
+        index = cv2.add(cv2.LUT(hue, of_hue), cv2.LUT(saturation, of_saturation))
+        index = np.asarray(cv2.add(index, _cell_offsets(image.shape[0])), dtype=np.uint8)
+        count = GRID * GRID * HUES * SATURATIONS
+        cells = _counts(index, count, count).reshape(GRID * GRID, -1)
+        brightness = _counts(np.asarray(value, dtype=np.uint8), VALUES, 256)
         return np.concatenate(
             [
                 (cells / cells.sum(axis=1, keepdims=True)).ravel(),
@@ -66,8 +73,9 @@ class ColourExtractor(BaseFeatureExtractor):
 
 def _lab_moments(image: RGBImage) -> NDArray[np.float64]:
     """Return mean, standard deviation and signed cube root of the third moment of L, a, b: float64 (9,), exact sums."""
-    lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB)).reshape(-1, 3)
-    counts = np.stack([np.bincount(lab[:, c], minlength=256) for c in range(3)]) / len(lab)
+    lab = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2LAB))
+    counts = np.stack([_counts(np.asarray(channel, dtype=np.uint8), 256, 256) for channel in lab])
+    counts /= counts[0].sum()
     level = np.arange(256) / 255
     mean = counts @ level
     centred = level[None, :] - mean[:, None]

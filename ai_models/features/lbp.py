@@ -24,9 +24,10 @@ GRID = 4
 # (row, column) of the neighbours, counter-clockwise from the right.
 _RING = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 # A diagonal neighbour lies at 0.70711 of a pixel in both directions. Its bilinear value is not below the centre c
-# when (1 - 0.70711) (a - c + b - c) + 0.70711 (e - c) >= 0, a and b the straight neighbours, e the corner: in
-# hundred-thousandths that is exact integer arithmetic, the same on every machine.
-_STRAIGHT, _CORNER = 29_289, 70_711
+# when (1 - 0.70711) (a - c + b - c) + 0.70711 (e - c) >= 0, a and b the straight neighbours, e the corner. Of bytes
+# that sum over 0.70711 is 0 or at least 0.001 from it, and single precision errs by less than 0.0001: the sign is
+# exact, the same on every machine.
+_STRAIGHT = np.float32(0.29289 / 0.70711)
 
 
 @lru_cache(maxsize=1)
@@ -59,23 +60,26 @@ def local_binary_pattern(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (counter-clockwise from the right), 57 all do, 58 several runs.
     """
     height, width = grey.shape
-    padded = np.zeros((height + 2, width + 2), dtype=np.int32)
+    padded = np.zeros((height + 2, width + 2), dtype=np.float32)
     padded[1:-1, 1:-1] = grey
     centre = padded[1:-1, 1:-1]
     difference = [padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] - centre for dy, dx in _RING]
+    for p in (0, 2, 4, 6):
+        difference[p] *= _STRAIGHT
     code = np.zeros((height, width), dtype=np.uint8)
     for p in range(8):
         value = difference[p]
         if p % 2:
-            value = _STRAIGHT * (difference[p - 1] + difference[(p + 1) % 8]) + _CORNER * value
+            value += difference[p - 1]
+            value += difference[(p + 1) % 8]
         code |= (value >= 0).view(np.uint8) << p
-    return _pattern_of_code()[code]
+    return np.asarray(cv2.LUT(code, _pattern_of_code()), dtype=np.uint8)
 
 
 @lru_cache(maxsize=8)
-def _cell_offsets(side: int) -> NDArray[np.int64]:
+def _cell_offsets(side: int) -> NDArray[np.uint16]:
     cell = np.arange(side) * GRID // side
-    return (cell[:, None] * GRID + cell[None, :]) * PATTERNS
+    return ((cell[:, None] * GRID + cell[None, :]) * PATTERNS).astype(np.uint16)
 
 
 @register
@@ -87,8 +91,8 @@ class LbpExtractor(BaseFeatureExtractor):
 
     def extract_features(self, image: RGBImage) -> FloatArray:
         patterns = local_binary_pattern(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8))
-        index = (_cell_offsets(patterns.shape[0]) + patterns).ravel()
-        cells = np.bincount(index, minlength=GRID * GRID * PATTERNS).reshape(-1, PATTERNS)
+        index, bins = _cell_offsets(patterns.shape[0]) + patterns, GRID * GRID * PATTERNS
+        cells = np.asarray(cv2.calcHist([index], [0], None, [bins], [0, bins]), np.float64).reshape(-1, PATTERNS)
         counts = np.vstack([cells, cells.sum(axis=0)])
         return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float32).ravel()
 

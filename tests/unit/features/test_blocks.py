@@ -23,7 +23,7 @@ from ai_models.features import (
     registered,
 )
 from ai_models.features.hog import hog
-from ai_models.features.lbp import PATTERNS, local_binary_pattern
+from ai_models.features.lbp import _STRAIGHT, PATTERNS, local_binary_pattern
 
 CLASSIC = (HogExtractor, LbpExtractor, ColourExtractor, SiftExtractor, OrbExtractor)
 
@@ -143,3 +143,14 @@ def test_entry_points_offer_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert registered("offered") is HogExtractor
     with pytest.raises(ConfigError, match="must be a BaseFeatureExtractor"):
         registered("wrong")
+
+
+def test_single_precision_decides_a_diagonal_neighbour_exactly() -> None:
+    """Every sum of two straight differences against every corner: the sign of exact integer arithmetic."""
+    straight, corner = np.arange(-510, 511)[:, None], np.arange(-255, 256)[None, :]
+    exact = 29_289 * straight + 70_711 * corner
+    assert np.abs(exact[exact != 0]).min() / 70_711 > 0.001
+    one, two = np.meshgrid(np.arange(-255, 256), np.arange(-255, 256))  # the two are scaled apart, and added
+    scaled = one.astype(np.float32) * _STRAIGHT + two.astype(np.float32) * _STRAIGHT
+    assert np.abs(scaled - (one + two) * (29_289 / 70_711)).max() < 0.0001
+    assert (scaled[one == -two] == 0).all()
