@@ -81,6 +81,11 @@ class BaseFeatureExtractor(ABC):
         """Side in pixels of the square that the block sees."""
         return int(getattr(self.config, self.size_field))
 
+    @property
+    def at_once(self) -> int:
+        """Images that `extract_many` computes best at once."""
+        return 1
+
     @abstractmethod
     def extract_features(self, image: RGBImage) -> NDArray[Any]:
         """Describe one image.

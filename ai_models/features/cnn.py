@@ -31,8 +31,8 @@ from ai_models.features.registry import register
 
 __all__ = ["CnnExtractor", "WideCnnExtractor"]
 
-_CPU_BATCH = 8
-"""Images a run on the CPU: activations of more no longer fit the caches, and the rate falls."""
+_CPU_BATCH = 4
+"""Images a run on the CPU: activations of more no longer fit the caches, and the rate falls by a tenth."""
 
 _EXPORTED: dict[str, bytes] = {}  # exported backbones of this process, by key: folds and clones share one
 _LOADED: dict[str, Backbone] = {}
@@ -58,6 +58,10 @@ class CnnExtractor(BaseFeatureExtractor):
         self._runner: CudaRunner | None = None
         self._device = ""
 
+    @property
+    def at_once(self) -> int:
+        return self.config.batch_size if self._where() == "cuda" else min(self.config.batch_size, _CPU_BATCH)
+
     def extract_features(self, image: RGBImage) -> FloatArray:
         return np.asarray(self.extract_many([image])[0], dtype=np.float32)
 
@@ -78,7 +82,7 @@ class CnnExtractor(BaseFeatureExtractor):
             return kept[2]
         batch = np.stack(images)
         run = self._run()
-        size = len(batch) if self._device == "cuda" else _CPU_BATCH
+        size = len(batch) if self._device == "cuda" else self.at_once
         described = np.concatenate([run(batch[start : start + size]) for start in range(0, len(batch), size)])
         _LAST.kept = (self.model_bytes(), images, described) if self.config.use_stages_features else None
         return described

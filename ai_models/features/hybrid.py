@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -93,21 +93,26 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         listed = _as_list(items)
 
         def look(preprocess: PreprocessConfig, label: str) -> RawFeatures:
-            return extraction.extract_raw(
-                listed,
-                self._blocks(),
-                preprocess,
-                cache=self._cache(),
-                workers=self.workers,
-                chunk=self._config().batch_size,
-                on_error=on_error,
-                label=label,
-            )
+            return extraction.extract_raw(listed, **self._how(preprocess, on_error, label))
 
         raw = look(self._preprocess(), label)
         if self._config().test_time_augmentation:
             raw.closer = look(self._preprocess().replace(middle=CLOSER), f"{label}, closer" if label else "")
         return raw
+
+    def iter_raw(
+        self, items: Iterable[Item], *, on_error: Literal["raise", "record"] = "raise", label: str = "extract"
+    ) -> Iterator[tuple[int, RawFeatures]]:
+        """Compute what `extract_raw` does, in parts, so that memory does not grow with the number of images.
+
+        No part has a second look (`RawFeatures.closer`).
+
+        Yields
+        ------
+        tuple
+            The row at which a part starts, and the part; in order.
+        """
+        return extraction.iter_raw(_as_list(items), **self._how(self._preprocess(), on_error, label))
 
     # -- fitted on training rows -----------------------------------------------------------------------------
 
@@ -217,6 +222,12 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         }  # fmt: skip
 
     # -- inside ----------------------------------------------------------------------------------------------
+
+    def _how(self, preprocess: PreprocessConfig, on_error: str, label: str) -> dict[str, Any]:
+        return {
+            "blocks": self._blocks(), "config": preprocess, "cache": self._cache(), "workers": self.workers,
+            "chunk": self._config().batch_size, "on_error": on_error, "label": label,
+        }  # fmt: skip
 
     def _config(self) -> FeatureConfig:
         return self.config if self.config is not None else FeatureConfig()

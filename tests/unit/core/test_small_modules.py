@@ -84,6 +84,9 @@ def test_progress_passes_items_through_and_names_the_work(live: bool, monkeypatc
     assert "3/3" in stream.getvalue()
     assert list(progress(iter(()), total=0, label="none")) == []
     assert "none" not in stream.getvalue()
+    parts = ["abc", "de"]
+    assert list(progress(parts, total=5, label="parts", unit="row", size=len)) == parts
+    assert "5/5" in stream.getvalue()
 
 
 def test_errors_survive_pickling() -> None:

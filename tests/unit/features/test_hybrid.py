@@ -19,7 +19,7 @@ from ai_models.core.errors import DataError
 from ai_models.core.images import read_image
 from ai_models.core.settings import FeatureConfig, PreprocessConfig
 from ai_models.features import BaseFeatureExtractor, HybridFeatureExtractor, register
-from ai_models.features import extraction as extraction_module
+from ai_models.features import chunks as chunks_module
 from ai_models.features.extraction import block_key
 from ai_models.features.hog import HogExtractor
 from ai_models.quality import quality_row
@@ -81,15 +81,15 @@ def test_warm_decodes_nothing_and_a_new_block_computes_only_itself(
 ) -> None:
     decoded: list[int] = []
     computed: list[str] = []
-    real = extraction_module._seen
-    monkeypatch.setattr(extraction_module, "_seen", lambda *args: decoded.append(1) or real(*args))
-    compute = extraction_module._Extraction.compute
+    real = chunks_module.seen
+    monkeypatch.setattr(chunks_module, "seen", lambda *args: decoded.append(1) or real(*args))
+    compute = chunks_module.ChunkExtractor.compute
 
     def counted(self: object, block: BaseFeatureExtractor, images: list) -> np.ndarray:
         computed.extend([block.name] * len(images))
         return compute(self, block, images)
 
-    monkeypatch.setattr(extraction_module._Extraction, "compute", counted)
+    monkeypatch.setattr(chunks_module.ChunkExtractor, "compute", counted)
     HybridFeatureExtractor(config(tmp_path, use_lbp_features=False)).extract_raw(files)
     assert len(decoded) == 9
     HybridFeatureExtractor(config(tmp_path, use_lbp_features=False)).extract_raw(files)
@@ -105,8 +105,8 @@ def test_warm_decodes_nothing_and_a_new_block_computes_only_itself(
 
 def test_copies_are_computed_once(tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[int] = []
-    real = extraction_module._seen
-    monkeypatch.setattr(extraction_module, "_seen", lambda *args: decoded.append(1) or real(*args))
+    real = chunks_module.seen
+    monkeypatch.setattr(chunks_module, "seen", lambda *args: decoded.append(1) or real(*args))
     raw = HybridFeatureExtractor(config(tmp_path, cache_features=False)).extract_raw([files[0]] * 4)
     assert len(decoded) == 1
     assert (raw.blocks["hog"] == raw.blocks["hog"][0]).all()
@@ -226,7 +226,7 @@ def test_the_decoder_is_in_the_key_but_not_in_the_digest(tmp_path: Path, monkeyp
     extractor = HybridFeatureExtractor(config(tmp_path))
     block = HogExtractor(config(tmp_path))
     before = extractor.digest(), block_key(block, PreprocessConfig())
-    monkeypatch.setattr(extraction_module.images, "decoder_id", lambda: "another")
+    monkeypatch.setattr(chunks_module.images, "decoder_id", lambda: "another")
     assert extractor.digest() == before[0]
     assert block_key(block, PreprocessConfig()) != before[1]
 
@@ -323,11 +323,11 @@ def test_pickled_and_back(tmp_path: Path, files: list[Path]) -> None:
     assert loaded.digest() == extractor.digest()
 
 
-def test_large_files_are_read_again_rather_than_held(
+def test_large_files_are_held_a_few_at_a_time(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = HybridFeatureExtractor(config(tmp_path, cache_features=False)).extract_raw(files)
-    monkeypatch.setattr(extraction_module, "_KEPT_BYTES", 1)
+    monkeypatch.setattr(chunks_module, "_HELD_BYTES", 1)
     again = HybridFeatureExtractor(config(tmp_path, cache_features=False)).extract_raw(files)
     assert blocks_equal(expected.blocks, again.blocks)
 

@@ -97,10 +97,10 @@ def test_each_size_is_that_of_a_block_alone(side):
 
 
 def test_shared_pixels_are_preprocessed_once(monkeypatch):
-    from ai_models.features import extraction
+    from ai_models.features import working
 
     done: list[tuple[int, ...]] = []
-    monkeypatch.setattr(extraction, "preprocess", lambda pixels, config: done.append(pixels.shape) or pixels)
+    monkeypatch.setattr(working, "preprocess", lambda pixels, config: done.append(pixels.shape) or pixels)
     working_images(skimage.data.astronaut(), (224, 320), NONE)
     working_images(jpeg(700), (224, 320), NONE)
     assert len(done) == 2

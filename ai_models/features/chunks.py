@@ -1,0 +1,188 @@
+"""One chunk of items: read, hash, look up, decode only what is missing, compute. Threads may share it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_models.core import images
+from ai_models.core.errors import DataError, ImageError
+from ai_models.core.images import RGBImage
+from ai_models.core.quality_levels import QUALITY_COLUMNS
+from ai_models.core.settings import PreprocessConfig
+from ai_models.features.base import BaseFeatureExtractor
+from ai_models.features.cache import FeatureCache
+from ai_models.features.keys import QUALITY, block_key, quality_key
+from ai_models.features.raw import Item, RawFeatures
+from ai_models.features.working import seen
+
+__all__ = ["ChunkExtractor", "Fresh"]
+
+_HELD_BYTES = 32 * 2**20  # of files that are in memory at once, beside one more
+
+Rows = dict[str, NDArray[Any]]  # by content key
+
+
+@dataclass
+class Fresh:
+    """Rows that were computed rather than found, by the name of their block and the content key of their image."""
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+
+    def add(self, other: Fresh) -> None:
+        """Take in the rows of another."""
+        for name, rows in other.rows.items():
+            self.rows.setdefault(name, {}).update(rows)
+
+
+class ChunkExtractor:
+    """Computes chunks; holds nothing that a chunk changes.
+
+    Parameters
+    ----------
+    blocks
+        What to compute.
+    config
+        What is done to pixels first.
+    cache
+        Where rows are looked up; None for nowhere.
+    """
+
+    def __init__(
+        self, blocks: Sequence[BaseFeatureExtractor], config: PreprocessConfig, cache: FeatureCache | None
+    ) -> None:
+        self.blocks = blocks
+        self.config = config
+        self.cache = cache
+        self.at_once = max(block.at_once for block in blocks)
+        self.quality_side = min(block.image_size for block in blocks)
+        self.names = (*(block.name for block in blocks), QUALITY)
+        self.keys = {block.name: block_key(block, config) for block in blocks} if cache is not None else {}
+        self.keys[QUALITY] = quality_key(self.quality_side)
+
+    def run(self, items: Sequence[Item]) -> tuple[RawFeatures, Fresh]:
+        """Return the raw blocks of a chunk, and what of them the cache does not know."""
+        known: dict[str, Rows] = {name: {} for name in self.names}
+        keys: dict[int, str] = {}
+        errors: dict[int, str] = {}
+        faults: dict[str, str] = {}
+        fresh = Fresh({name: {} for name in self.names})
+        for part in _held(items, errors):
+            keys.update((row, key) for row, key, _ in part)
+            sources = {key: source for _, key, source in part if key not in faults}
+            for name in self.names:
+                known[name].update(self._cached(name, [key for key in sources if key not in known[name]]))
+            missing = [key for key in sources if any(key not in known[name] for name in self.names)]
+            for start in range(0, len(missing), self.at_once):
+                few = {key: sources[key] for key in missing[start : start + self.at_once]}
+                computed = self._computed(few, known, faults)
+                fresh.add(computed)
+                for name, rows in computed.rows.items():
+                    known[name].update(rows)
+        errors |= {row: faults[key] for row, key in keys.items() if key in faults}
+        good = {row: key for row, key in keys.items() if key not in faults}
+        return self._gathered(len(items), good, known, errors), fresh
+
+    def compute(self, block: BaseFeatureExtractor, working: list[RGBImage]) -> NDArray[Any]:
+        """Run a block and hold it to its contract."""
+        rows = np.asarray(block.extract_many(working))
+        if len(rows) != len(working):
+            raise DataError(
+                f"feature block '{block.name}' must return one row an image, got {len(rows)} for {len(working)}: "
+                "mend its extract_many"
+            )
+        vectors = block.encoder(0) is None
+        if vectors and (rows.ndim != 2 or not np.isfinite(rows).all()):
+            raise DataError(
+                f"feature block '{block.name}' must return a vector of finite numbers for each image, got an array of "
+                f"shape {rows.shape}: mend its extract_features"
+            )
+        return np.ascontiguousarray(rows, dtype=np.float32 if vectors else rows.dtype)
+
+    def blank(self, block: BaseFeatureExtractor, count: int) -> NDArray[Any]:
+        """Return rows of images that could not be read: zero, in the shape that a black picture has."""
+        row = self.compute(block, [np.zeros((block.image_size, block.image_size, 3), dtype=np.uint8)])
+        return np.zeros((count, *row.shape[1:]), dtype=row.dtype)
+
+    def _computed(
+        self, sources: Mapping[str, bytes | RGBImage], known: Mapping[str, Rows], faults: dict[str, str]
+    ) -> Fresh:
+        """Return what is missing of a few images; why one cannot be read goes into `faults`."""
+        fresh = Fresh({name: {} for name in self.names})
+        squares: dict[str, dict[int, RGBImage]] = {}
+        for key, source in sources.items():
+            sizes = dict.fromkeys(block.image_size for block in self.blocks if key not in known[block.name])
+            side = None if key in known[QUALITY] else self.quality_side
+            try:
+                squares[key], quality = seen(source, sizes, self.config, side)
+            except ImageError as error:
+                faults[key] = str(error)
+                continue
+            if quality is not None:
+                fresh.rows[QUALITY][key] = quality
+        for block in self.blocks:
+            need = [key for key in squares if key not in known[block.name]]
+            if need:
+                rows = self.compute(block, [squares[key][block.image_size] for key in need])
+                fresh.rows[block.name] = dict(zip(need, rows, strict=True))
+        return fresh
+
+    def _cached(self, name: str, keys: list[str]) -> Rows:
+        return self.cache.get(self.keys[name], keys) if self.cache is not None and keys else {}
+
+    def _gathered(
+        self, count: int, good: Mapping[int, str], known: Mapping[str, Rows], errors: dict[int, str]
+    ) -> RawFeatures:
+        def block_of(name: str, blank: NDArray[Any]) -> NDArray[Any]:
+            for row, key in good.items():
+                blank[row] = known[name][key]
+            return blank
+
+        def like(name: str) -> NDArray[Any]:
+            first = known[name][next(iter(good.values()))]
+            return np.zeros((count, *first.shape), dtype=first.dtype)
+
+        blocks = {b.name: block_of(b.name, like(b.name) if good else self.blank(b, count)) for b in self.blocks}
+        quality = block_of(QUALITY, np.zeros((count, len(QUALITY_COLUMNS)), dtype=np.float32))
+        return RawFeatures(blocks, errors, quality)
+
+
+def _held(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
+    """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read."""
+    held: list[tuple[int, str, bytes | RGBImage]] = []
+    size = 0
+    for row, item in enumerate(items):
+        if not isinstance(item, (str, os.PathLike, bytes, np.ndarray)):
+            raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
+        if isinstance(item, np.ndarray):
+            held.append((row, _array_key(item, row), item))
+            continue
+        try:
+            data = item if isinstance(item, bytes) else images.read_bytes(item)
+        except ImageError as error:
+            errors[row] = str(error)
+            continue
+        held.append((row, hashlib.sha256(data).hexdigest(), data))
+        size += len(data)
+        if size > _HELD_BYTES:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _array_key(image: NDArray[Any], row: int) -> str:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise DataError(
+            f"an image given as an array must be uint8 (height, width, 3) in RGB order, got {image.dtype} "
+            f"{image.shape} at {row}: convert it first"
+        )
+    digest = hashlib.sha256(f"array {image.shape}".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
