@@ -48,6 +48,8 @@ def info(**values: Any) -> None:
         click.echo(f"{block:<15}{rows} images")
     if found.damaged:
         click.echo(f"{found.damaged} damaged files: their features are computed again when needed")
+    if found.newer:
+        click.echo(f"{found.newer} files of a newer version of this product: left alone")
 
 
 @declare("clear", example="amulet-ai cache clear --cache-dir feature_cache")

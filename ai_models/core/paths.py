@@ -7,13 +7,22 @@ import re
 import secrets
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from ai_models.core.errors import DataError, OutputError
 
-__all__ = ["atomic_write", "from_text", "prepare_output_dir", "require_dir", "to_text", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_write",
+    "from_text",
+    "prepare_output_dir",
+    "require_dir",
+    "sync_folder",
+    "to_text",
+    "write_bytes",
+    "write_text",
+]
 
 _ESCAPED = re.compile(r"\\(\\|x[89a-f][0-9a-f])")
 
@@ -136,7 +145,27 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # what went wrong before is what is told
+                temporary.unlink(missing_ok=True)
+
+
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Wait until the names in a folder are on disk: only then does a file renamed into it outlast a loss of power.
+
+    Windows cannot open a folder for this and keeps its names in a journal.
+
+    Raises
+    ------
+    OSError
+        When the folder is gone or the disk failed.
+    """
+    if os.name == "nt":
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:

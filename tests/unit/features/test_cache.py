@@ -69,12 +69,16 @@ def test_a_flipped_bit_is_noticed_anywhere(tmp_path: Path, at: int, caplog: pyte
     path.write_bytes(data)
     cache = FeatureCache(tmp_path, MB)
     with caplog.at_level(logging.WARNING):
-        assert cache.get(BLOCK, [key(i) for i in range(6)]) == {}
+        found = cache.get(BLOCK, [key(i) for i in range(6)])
+    assert set(found) == ({key(i) for i in range(5)} if at == -1 else set())  # a row costs that row, a header all
+    for i in range(len(found)):
+        np.testing.assert_array_equal(found[key(i)], rows[i])
     assert "set aside" in caplog.text
     assert not path.exists()
     assert path.with_suffix(".bad").exists()
-    cache.put(BLOCK, [key(0)], rows[:1])
-    np.testing.assert_array_equal(cache.get(BLOCK, [key(0)])[key(0)], rows[0])
+    cache.put(BLOCK, [key(5)], rows[5:])
+    np.testing.assert_array_equal(cache.get(BLOCK, [key(5)])[key(5)], rows[5])
+    assert set(found) <= set(FeatureCache(tmp_path, MB).get(BLOCK, [key(i) for i in range(6)]))
 
 
 @pytest.mark.parametrize("length", [0, 5, 47, 100, -4])
@@ -111,7 +115,7 @@ def test_verify_tells_and_sets_aside(tmp_path: Path) -> None:
     assert len(problems) == 1
     assert "checksum" in problems[0]
     info = cache.info()
-    assert (info.shards, info.damaged, info.rows_by_block) == (1, 1, {"lbp": 1})
+    assert (info.shards, info.damaged, info.rows_by_block) == (2, 1, {"hog": 5, "lbp": 1})
     assert len(cache.verify()) == 1  # it still lies there, set aside
 
 
@@ -190,6 +194,79 @@ def test_a_read_only_cache_still_serves(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(cache_module.os, "utime", refuse)
     assert FeatureCache(tmp_path, MB).get(BLOCK, [key(0)])
+
+
+def test_a_damaged_row_of_a_read_only_cache_costs_that_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, rows = filled(tmp_path)
+    path = shard_of(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(30, "Read-only file system")
+
+    for name in ("utime", "replace", "rename", "mkdir", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    cache = FeatureCache(tmp_path, MB)
+    for _ in range(2):
+        found, present = cache.read(BLOCK, [key(i) for i in range(6)])
+        assert present.tolist() == [True] * 5 + [False]
+        np.testing.assert_array_equal(found[:5], rows[:5])
+    assert path.exists()
+
+
+def test_a_view_is_of_the_file_read_only_and_checked(tmp_path: Path) -> None:
+    _, rows = filled(tmp_path)
+    cache = FeatureCache(tmp_path, MB)
+    view = cache.view(BLOCK, [key(i) for i in range(1, 5)])
+    assert view is not None
+    np.testing.assert_array_equal(view, rows[1:5])
+    assert not view.flags.owndata
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 0
+    shard_of(tmp_path).unlink()  # by another process: who holds it keeps it
+    np.testing.assert_array_equal(view, rows[1:5])
+    assert cache.view(BLOCK, [key(9)]) is None
+    assert (cache.hits, cache.misses) == (4, 1)
+
+
+def test_rows_that_lie_otherwise_are_viewed_as_a_copy(tmp_path: Path) -> None:
+    cache, rows = filled(tmp_path)
+    for order in ([3, 1], [2, 2], [0, 2, 4]):
+        view = cache.view(BLOCK, [key(i) for i in order])
+        np.testing.assert_array_equal(view, rows[order])
+        assert view is not None
+        assert not view.flags.writeable
+
+
+def test_a_view_of_a_damaged_row_is_refused(tmp_path: Path) -> None:
+    _, rows = filled(tmp_path)
+    path = shard_of(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    cache = FeatureCache(tmp_path, MB)
+    assert cache.view(BLOCK, [key(i) for i in range(6)]) is None
+    np.testing.assert_array_equal(cache.view(BLOCK, [key(i) for i in range(5)]), rows[:5])
+    assert path.with_suffix(".bad").exists()
+
+
+def test_one_warning_says_that_rows_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, rows = filled(tmp_path)
+    cache = FeatureCache(tmp_path, MB)
+    assert cache.get(BLOCK, [key(0)])
+
+    def fail(shard: object, wanted: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("ai_models.features.shard.Shard.read", fail)
+    with caplog.at_level(logging.WARNING):
+        assert cache.get(BLOCK, [key(0), key(1)]) == {}
+        assert cache.get(BLOCK, [key(2)]) == {}
+    assert "Input/output error" in caplog.text
+    assert len(caplog.records) == 1
+    monkeypatch.undo()
+    assert shard_of(tmp_path).exists()  # the disk may be well again tomorrow
+    np.testing.assert_array_equal(FeatureCache(tmp_path, MB).get(BLOCK, [key(2)])[key(2)], rows[2])
 
 
 def test_a_thousand_images_are_read_fast(tmp_path: Path) -> None:
