@@ -11,6 +11,7 @@ import click
 from ai_models._version import __version__
 from ai_models.core.errors import AmuletError
 from ai_models.core.logs import configure
+from ai_models.core.optional import extra_with
 
 __all__ = ["GROUP_SETTINGS", "VERBOSE", "Group", "declare", "version"]
 
@@ -40,6 +41,13 @@ def _guarded(ctx: click.Context) -> Iterator[None]:
         if error.filename is None:
             raise
         raise _Sentence(f"{(error.strerror or str(error)).lower()}: '{error.filename}': check the path") from error
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name or "")
+        if extra is None:
+            raise
+        raise _Sentence(
+            f"'{ctx.info_name}' needs {error.name}, which is not installed: pip install 'amulet-ai[{extra}]'"
+        ) from error
     except KeyboardInterrupt:
         click.echo("\ninterrupted", err=True)
         ctx.exit(130)

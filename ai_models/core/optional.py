@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import re
 from types import ModuleType
 
 from ai_models.core.errors import MissingExtraError
 
-__all__ = ["require"]
+__all__ = ["extra_with", "require"]
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:
@@ -36,3 +38,23 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         raise MissingExtraError(
             f"{purpose} needs {package}, which is not installed: pip install 'amulet-ai[{extra}]'"
         ) from error
+
+
+def extra_with(module: str) -> str | None:
+    """Return the extra of this package that installs a module; None where none does.
+
+    Parameters
+    ----------
+    module
+        Dotted name; its package must bear the name of the distribution, as those of the extras for users do.
+    """
+    package = module.split(".", maxsplit=1)[0].lower()
+    try:
+        wanted = importlib.metadata.requires("amulet-ai") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return None
+    for line in wanted:
+        found = re.match(r"([\w.-]+).*extra == [\"'](\w+)[\"']", line)
+        if found and found[2] != "dev" and found[1].lower().replace("-", "_") == package:
+            return found[2]
+    return None

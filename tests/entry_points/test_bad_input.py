@@ -7,6 +7,9 @@ import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
+
+from ai_models.cli import main
 
 
 @pytest.fixture
@@ -162,3 +165,18 @@ def test_too_many_folds_name_the_class_and_the_way_out(call, photographs):
     done = call("split", "--data-dir", photographs, "--folds", "9")
     _answered(done, "class 'cedar' has 9 groups")
     assert "lower the folds to 7" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
+def test_a_part_that_is_not_installed_is_one_sentence_with_the_pip_line(module: str, monkeypatch, tmp_path) -> None:
+    def without(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    monkeypatch.setattr("ai_models.evaluation.evaluate_model", without)
+    asked = ["evaluate", "--model-dir", str(tmp_path), "--output-dir", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert f"needs {module}, which is not installed: pip install 'amulet-ai[train]'" in result.output
+    monkeypatch.setattr("ai_models.evaluation.evaluate_model", lambda *_, **__: __import__("no_such_module"))
+    assert isinstance(CliRunner().invoke(main, asked).exception, ModuleNotFoundError)  # a bug shows itself

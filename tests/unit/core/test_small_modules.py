@@ -12,7 +12,7 @@ import pytest
 
 from ai_models.core import logs
 from ai_models.core.errors import ConfigError, ImageError, MissingExtraError
-from ai_models.core.optional import require
+from ai_models.core.optional import extra_with, require
 from ai_models.core.progress import progress
 from ai_models.core.rng import derive_seed, generator
 
@@ -41,6 +41,13 @@ def test_a_missing_module_names_the_extra() -> None:
     assert require("json", extra="train", purpose="reading") is sys.modules["json"]
     with pytest.raises(MissingExtraError, match=r"drawing needs no_such_thing, .* pip install 'amulet-ai\[train\]'"):
         require("no_such_thing.part", extra="train", purpose="drawing")
+
+
+def test_the_extra_that_installs_a_module_is_known() -> None:
+    assert extra_with("matplotlib.axes") == "train"
+    assert extra_with("fastapi") == "serve"
+    assert extra_with("numpy") is None
+    assert extra_with("pytest") is None  # what developers have is nothing to tell a user
 
 
 def test_a_fault_inside_a_module_is_not_its_absence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
