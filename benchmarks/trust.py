@@ -6,7 +6,8 @@
 ``--data`` is a folder that holds the folders of ``benchmarks/protocol.json``, a CSV of groups beside a folder where
 there is one (``amulets.csv`` for ``amulets``), and ``ood_*`` folders of other things. Each part writes
 ``benchmarks/results/PART-FOLDER.json``; the table is made of what lies there, so that it can be made without the
-photographs. Parts: ``folders`` (accuracy beside the peers), ``sets`` (MAPIE's beside), ``detection``, ``learning``, ``shift`` and ``simulation``.
+photographs. Parts: ``folders`` (accuracy beside the peers), ``sets`` (MAPIE's beside), ``detection``, ``learning``,
+``shift`` and ``simulation``.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def _folder_lines(found: dict[str, dict[str, Any]], peers: dict[str, dict[str, A
         "",
         "Beside: MAPIE's cross-conformal sets of a logistic regression on the embedding, calibrated by rows.",
         "",
-        "| folder | sets hold the true class (.9 promised) | mean size | MAPIE | mean size | called foreign (.05 stated) |",
+        "| folder | sets hold the true class (.9 asked) | mean size | MAPIE | its size | called foreign (.05 stated) |",
         "|---|---|---|---|---|---|",
     ]
     for name, result in found.items():
