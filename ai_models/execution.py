@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 from ai_models.core.errors import ConfigError
 from ai_models.core.progress import progress
 
-__all__ = ["Backend", "map_ordered", "single_threaded_libraries", "worker_count"]
+__all__ = ["Backend", "map_ordered", "one_torch_thread", "single_threaded_libraries", "worker_count"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -110,6 +110,21 @@ def single_threaded_libraries() -> Iterator[None]:
         yield
     finally:
         _LIMITS.leave()
+
+
+_TORCH = threading.Lock()
+
+
+@contextlib.contextmanager
+def one_torch_thread(torch: Any) -> Iterator[None]:
+    """Keep torch at one thread within; whoever else wants that waits, for its number of threads is the process's."""
+    with _TORCH:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def map_ordered(

@@ -120,6 +120,12 @@ class FeatureConfig(Config):
     test_time_augmentation: bool = setting(
         False, "look at the middle of each picture a second time, closer, if training shows that it helps"
     )
+    cnn_backend: str = setting(
+        "onnxruntime",
+        "what runs the networks on a CPU: onnxruntime (fp32), openvino (bf16 where the CPU computes it, else fp32), "
+        "torch (fp32, slow: the reference); a GPU always has torch",
+        choices=("onnxruntime", "openvino", "torch"),
+    )
     batch_size: int = setting(32, "images a network batch on a GPU; a CPU takes four of them at a time", ge=1, le=4096)
     cache_features: bool = setting(True, "keep features on disk between runs")
     cache_dir: str = setting("feature_cache", "folder of the feature cache")

@@ -1,4 +1,4 @@
-"""Embeddings of a pretrained network: ONNX Runtime on the CPU, torch on CUDA."""
+"""Embeddings of a pretrained network: ONNX Runtime, OpenVINO or torch on the CPU, torch on CUDA."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import copy
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,11 +16,11 @@ from numpy.typing import NDArray
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import AmuletError, ConfigError
 from ai_models.core.images import RGBImage
+from ai_models.core.logs import get_logger
 from ai_models.core.settings import FeatureConfig
 from ai_models.features.backbones import Backbone, file_digest, installed_weights, load_backbone
 from ai_models.features.base import BaseFeatureExtractor, FloatArray
 from ai_models.features.cache import FeatureCache
-from ai_models.features.cuda import CudaRunner, half_precision, resolve_device
 from ai_models.features.onnx_export import (
     EXPORT_VERSION,
     embedding_size,
@@ -27,17 +29,28 @@ from ai_models.features.onnx_export import (
     stages_size,
     with_normalisation,
 )
+from ai_models.features.openvino_runner import openvino_precision, openvino_runner
 from ai_models.features.registry import register
+from ai_models.features.torch_runner import TorchRunner, half_precision, resolve_device
 
 __all__ = ["CnnExtractor", "WideCnnExtractor"]
 
+log = get_logger(__name__)
+
 _CPU_BATCH = 4
 """Images a run on the CPU: activations of more no longer fit the caches, and the rate falls by a tenth."""
+
+_FULL_PRECISION = {"onnxruntime": "ort-fp32-cpu", "torch": "torch-fp32-cpu"}
 
 _EXPORTED: dict[str, bytes] = {}  # exported backbones of this process, by key: folds and clones share one
 _LOADED: dict[str, Backbone] = {}
 _LOCK = threading.RLock()
 _LAST = threading.local()
+
+
+@lru_cache(maxsize=4)
+def _warn_of_other_backend(wanted: str) -> None:
+    log.warning("the model was trained with %s, which is not installed: ONNX Runtime takes its place", wanted)
 
 
 @register
@@ -50,12 +63,13 @@ class CnnExtractor(BaseFeatureExtractor):
     name = "cnn"
     config_fields = ("backbone",)
     backbone_field: ClassVar[str] = "backbone"
+    _saved = False  # whether it was unpickled
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__(config)
         self._digest = ""
         self._model = b""
-        self._runner: CudaRunner | None = None
+        self._runner: TorchRunner | None = None
         self._device = ""
 
     @property
@@ -76,15 +90,16 @@ class CnnExtractor(BaseFeatureExtractor):
 
         What this thread asked for last is kept, together with the very pictures, until the other block has asked.
         """
-        kept: tuple[bytes, Sequence[RGBImage], FloatArray] | None = getattr(_LAST, "kept", None)
-        if kept and kept[0] is self.model_bytes() and [*map(id, kept[1])] == [*map(id, images)]:
+        kept: tuple[bytes, str, Sequence[RGBImage], FloatArray] | None = getattr(_LAST, "kept", None)
+        by = self.backend()
+        if kept and kept[0] is self.model_bytes() and kept[1] == by and [*map(id, kept[2])] == [*map(id, images)]:
             _LAST.kept = None
-            return kept[2]
+            return kept[3]
         batch = np.stack(images)
         run = self._run()
         size = len(batch) if self._device == "cuda" else self.at_once
         described = np.concatenate([run(batch[start : start + size]) for start in range(0, len(batch), size)])
-        _LAST.kept = (self.model_bytes(), images, described) if self.config.use_stages_features else None
+        _LAST.kept = (self.model_bytes(), by, images, described) if self.config.use_stages_features else None
         return described
 
     def weights_digest(self) -> str:
@@ -95,7 +110,10 @@ class CnnExtractor(BaseFeatureExtractor):
         return self._digest
 
     def backend(self) -> str:
-        return "ort-fp32-cpu" if self._where() == "cpu" else f"torch-{half_precision()}-cuda"
+        if self._where() == "cuda":
+            return f"torch-{half_precision()}-cuda"
+        chosen = self._on_cpu()
+        return f"openvino-{openvino_precision()}-cpu" if chosen == "openvino" else _FULL_PRECISION[chosen]
 
     def model_bytes(self) -> bytes:
         """Return the network as ONNX: what was unpickled, else from the cache, else exported now."""
@@ -140,12 +158,29 @@ class CnnExtractor(BaseFeatureExtractor):
 
     def _run(self) -> Callable[[NDArray[np.uint8]], FloatArray]:
         with _LOCK:
-            if self._where() == "cpu" or not self._has_weights():
+            device = self._where()
+            chosen = "torch" if device == "cuda" else self._on_cpu()
+            if chosen == "openvino":
+                return openvino_runner(self.model_bytes(), openvino_precision())
+            if chosen == "onnxruntime" or not self._has_weights():
                 model = self.model_bytes()
                 return lambda images: run_onnx(model, images)
             if self._runner is None:
-                self._runner = CudaRunner(copy.deepcopy(with_normalisation(self._backbone())), self.config.batch_size)
+                network = copy.deepcopy(with_normalisation(self._backbone()))
+                self._runner = TorchRunner(network, self.at_once, device)
             return self._runner
+
+    def _on_cpu(self) -> str:
+        """Return what runs the network on the CPU: what the settings say.
+
+        A saved model carries the network in a form that ONNX Runtime runs everywhere, so it predicts, with other last
+        digits, where what it was trained with is not installed; a log line says so.
+        """
+        wanted = str(self.config.cnn_backend)
+        if self._saved and find_spec(wanted) is None:
+            _warn_of_other_backend(wanted)
+            return "onnxruntime"
+        return wanted
 
     def _has_weights(self) -> bool:
         """Whether torch could load the very weights that this block carries as ONNX; a loaded model may be without."""
@@ -169,7 +204,12 @@ class CnnExtractor(BaseFeatureExtractor):
     def __getstate__(self) -> dict[str, Any]:
         self.weights_digest()
         self.model_bytes()
-        return {**self.__dict__, "_runner": None, "_device": ""}
+        return {**self.__dict__, "_runner": None, "_device": "", "_saved": True}
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 @register

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from ai_models.core.errors import AmuletError
 from ai_models.core.optional import require
 from ai_models.core.rng import generator
+from ai_models.execution import one_torch_thread
 from ai_models.features.backbones import Backbone
 from ai_models.features.base import FloatArray
 from ai_models.features.stages import recorded_stages, stage_names
@@ -90,7 +89,7 @@ def export_onnx(backbone: Backbone, image_size: int) -> bytes:
     images = torch.from_numpy(
         generator(0, "export parity").integers(0, 256, (2, image_size, image_size, 3), dtype=np.uint8)
     )
-    with _one_thread(torch):
+    with one_torch_thread(torch):  # on two images more threads only wait for one another, for long on a busy machine
         with torch.inference_mode():
             expected = module(images).numpy()
         with torch.no_grad():
@@ -114,17 +113,6 @@ def _with_width(model: bytes, width: int) -> bytes:
     graph = onnx.load_from_string(model)
     graph.metadata_props.add(key=_WIDTH, value=str(width))
     return bytes(graph.SerializeToString())
-
-
-@contextmanager
-def _one_thread(torch: Any) -> Iterator[None]:
-    """Keep torch on one thread: on two images more threads only wait for one another, for long on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _export(torch: Any, module: Any, images: Any) -> bytes:

@@ -16,10 +16,10 @@ import pytest
 from ai_models.core.errors import AmuletError, ConfigError, DataError
 from ai_models.core.settings import FeatureConfig
 from ai_models.features import CnnExtractor, HybridFeatureExtractor, WideCnnExtractor, backbones, cnn
-from ai_models.features import cuda as cuda_module
+from ai_models.features import torch_runner as torch_module
 from ai_models.features.backbones import TORCHVISION, Backbone, installed_weights, load_backbone
-from ai_models.features.cuda import CudaRunner, resolve_device
 from ai_models.features.onnx_export import export_onnx, run_onnx, with_normalisation
+from ai_models.features.torch_runner import TorchRunner, resolve_device
 
 torch = pytest.importorskip("torch")
 SIZE = 96
@@ -295,7 +295,7 @@ def test_cuda_without_cuda_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="torch sees no CUDA device"):
         resolve_device("cuda")
-    monkeypatch.setattr(cuda_module, "_driver_present", lambda: True)
+    monkeypatch.setattr(torch_module, "_driver_present", lambda: True)
     assert resolve_device("auto") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert (resolve_device("auto"), resolve_device("cuda"), resolve_device("cpu")) == ("cuda", "cuda", "cpu")
@@ -318,7 +318,7 @@ class Hungry(torch.nn.Module):
 def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     module = Hungry()
-    runner = CudaRunner(module, 32, device="cpu")
+    runner = TorchRunner(module, 32, device="cpu")
     images = photographs(40, 8)
     np.testing.assert_allclose(runner(images)[:, 0], images.mean(axis=(1, 2, 3)), rtol=1e-5)
     assert module.seen == [32, 16, 8, 8, 8, 8, 8]
@@ -334,7 +334,7 @@ def test_out_of_memory_on_a_single_image_is_not_hidden(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        CudaRunner(Full(), 4, device="cpu")(photographs(3, 8))
+        TorchRunner(Full(), 4, device="cpu")(photographs(3, 8))
 
 
 def test_backend_and_precision_are_named(block: CnnExtractor, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -350,7 +350,7 @@ def test_backend_and_precision_are_named(block: CnnExtractor, monkeypatch: pytes
 def test_cuda_agrees_with_the_cpu(folder: Path, block: CnnExtractor) -> None:
     images = photographs(5)
     module = with_normalisation(load_backbone("tf_efficientnet_lite0", image_size=SIZE))
-    got = CudaRunner(module, 4)(images)
+    got = TorchRunner(module, 4)(images)
     expected = block.extract_many(list(images))
     cosine = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosine.min() > 0.999

@@ -1,8 +1,10 @@
-"""A backbone on a CUDA device: half precision, channels last, pinned batches, batches halved when memory runs out."""
+"""A backbone run by torch: on a CUDA device in half precision, or on the CPU as the reference of the other backends.
+
+On CUDA batches are channels last and pinned, and halved when memory runs out.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes.util
 import importlib.util
 import os
@@ -16,9 +18,10 @@ from numpy.typing import NDArray
 from ai_models.core.errors import ConfigError
 from ai_models.core.logs import get_logger
 from ai_models.core.optional import require
+from ai_models.execution import one_torch_thread
 from ai_models.features.base import FloatArray
 
-__all__ = ["CudaRunner", "half_precision", "resolve_device"]
+__all__ = ["TorchRunner", "half_precision", "resolve_device"]
 
 log = get_logger(__name__)
 
@@ -62,7 +65,7 @@ def _driver_present() -> bool:
     return any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/dxg"))
 
 
-class CudaRunner:
+class TorchRunner:
     """Embeds images on one device; calls from several threads wait for one another.
 
     Parameters
@@ -106,8 +109,9 @@ class CudaRunner:
         pixels = torch.from_numpy(np.ascontiguousarray(batch))
         if cuda:
             pixels = pixels.pin_memory()
-        dtype = torch.bfloat16 if half_precision() == "bf16" else torch.float16
-        autocast = torch.autocast("cuda", dtype=dtype) if cuda else contextlib.nullcontext()
-        with torch.inference_mode(), autocast:
+            manner: Any = torch.autocast("cuda", dtype=torch.bfloat16 if half_precision() == "bf16" else torch.float16)
+        else:
+            manner = one_torch_thread(torch)
+        with torch.inference_mode(), manner:
             rows = self._module(pixels.to(self.device, non_blocking=True))
         return np.asarray(rows.float().cpu().numpy(), dtype=np.float32)
