@@ -24,6 +24,10 @@ from ai_models.metrics.special import beta_quantile
 __all__ = ["ConformalReference", "coverage_to_expect", "groups_needed"]
 
 
+_ROUNDING = 1e-9
+"""Relative difference up to which two scores are equal."""
+
+
 class ConformalReference(BaseEstimator):
     """Out-of-fold scores that new scores are held against.
 
@@ -59,8 +63,13 @@ class ConformalReference(BaseEstimator):
         return self
 
     def p_value(self, scores: ArrayLike) -> NDArray[np.float64]:
-        """Return p of each score, in [1 / (G + 1), 1], same shape as `scores`."""
-        first = np.searchsorted(self.scores_, np.asarray(scores, dtype=np.float64), side="left")
+        """Return p of each score, in [1 / (G + 1), 1], same shape as `scores`.
+
+        Scores that agree to one part in a billion count as equal: a training photograph that comes back, alone or in a
+        batch, has its own reference score up to the rounding of sums.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        first = np.searchsorted(self.scores_, values - _ROUNDING * np.abs(values), side="left")
         return np.asarray(np.minimum((1.0 + self.tail_[first]) / (self.n_groups_ + 1.0), 1.0))
 
 

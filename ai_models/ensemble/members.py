@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 from ai_models.core.errors import ConfigError
 from ai_models.ensemble.prototypes import NearestPrototype
 
-__all__ = ["KINDS", "MemberSpec", "build", "columns_of", "logits"]
+__all__ = ["KINDS", "MemberSpec", "build", "columns_of", "logits", "smallest_probability"]
 
 Factory = Callable[[int, Mapping[str, Any]], BaseEstimator]
 
@@ -158,6 +158,11 @@ def columns_of(spec: MemberSpec, slices: Mapping[str, slice]) -> NDArray[np.intp
     return np.concatenate(parts)
 
 
+def smallest_probability(kind: str) -> float:
+    """Return what a probability of a member of this kind is raised to: a forest's zero votes are not a zero."""
+    return _SMALLEST.get(kind, 1e-6)
+
+
 def logits(estimator: Any, Z: NDArray[np.float64], kind: str, n_classes: int) -> NDArray[np.float64]:
     """Return a fitted member's centred logits, float64 (n, n_classes).
 
@@ -173,7 +178,7 @@ def logits(estimator: Any, Z: NDArray[np.float64], kind: str, n_classes: int) ->
         k.
     """
     if hasattr(estimator, "predict_proba") and kind != "svm":
-        values = np.log(np.clip(estimator.predict_proba(Z), _SMALLEST.get(kind, 1e-6), 1.0))
+        values = np.log(np.clip(estimator.predict_proba(Z), smallest_probability(kind), 1.0))
     else:
         margins = np.asarray(estimator.decision_function(Z), dtype=np.float64)
         values = np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins

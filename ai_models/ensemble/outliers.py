@@ -13,6 +13,7 @@ is about twice it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,7 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from ai_models.core.rng import derive_seed
+from ai_models.ensemble.compiled import IsolationForests
 from ai_models.ensemble.conformal import ConformalReference
+from ai_models.ensemble.derived import Derived
 from ai_models.ensemble.detectors import (
     Detector,
     Energy,
@@ -46,6 +49,7 @@ _VOICES = {"vim": 1.0, "energy": 1.0}
 
 
 _DISTANCE = list(DETECTORS).index(NearestNeighbours.name)
+_FOREST = list(DETECTORS).index(Isolation.name)
 
 
 class OutlierDetector(BaseEstimator):
@@ -78,7 +82,7 @@ class OutlierDetector(BaseEstimator):
 
 
 @dataclass(frozen=True)
-class FoldDetectors:
+class FoldDetectors(Derived):
     """The detectors of each fold.
 
     Attributes
@@ -91,7 +95,24 @@ class FoldDetectors:
 
     def scores(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return float64 (folds, n, detectors) of float (n, d) rows."""
-        return np.stack([detector.scores(X) for detector in self.folds])
+        columns = self.folds[0].columns
+        if any(fold.columns != columns for fold in self.folds):
+            return np.stack([detector.scores(X) for detector in self.folds])
+        rows = _unit(X, columns)
+        views = [fold.view_.transform(rows) for fold in self.folds]
+        out = np.empty((len(self.folds), len(X), len(DETECTORS)))
+        for i in range(len(DETECTORS)):
+            if i == _FOREST:
+                out[..., i] = self._forests.scores(rows)
+            else:
+                out[..., i] = [fold.detectors_[i].scores(view) for fold, view in zip(self.folds, views, strict=True)]
+        return out
+
+    @cached_property
+    def _forests(self) -> IsolationForests:
+        """The forests of all folds as one: a row walks their trees at once."""
+        found = (fold.detectors_[_FOREST] for fold in self.folds)
+        return IsolationForests([detector.forest_ for detector in found if isinstance(detector, Isolation)])
 
 
 class OutlierScale(BaseEstimator):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
+
+from ai_models.ensemble.derived import Derived
+from ai_models.ensemble.matrix import finite_matrix
 
 __all__ = ["BlockScaler"]
 
 Array = NDArray[np.float32]
 
 
-class BlockScaler(TransformerMixin, BaseEstimator):
+class BlockScaler(Derived, TransformerMixin, BaseEstimator):
     """Scale each block to rows of unit Euclidean length, then rotate it to its principal components.
 
     Components are not whitened, so distances inside a block stay those of the unit vectors (up to what the
@@ -69,7 +73,8 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         y
             Ignored.
         """
-        X = check_array(X, dtype=np.float32)
+        X = finite_matrix(X, np.float32)
+        self._forget()
         self.n_features_in_ = X.shape[1]
         self.mean_: dict[str, NDArray[np.float32]] = {}
         self.components_: dict[str, NDArray[np.float32]] = {}
@@ -93,16 +98,21 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     def transform(self, X: Array) -> NDArray[np.float64]:
         """Return the scaled blocks side by side, float64 (n, sum of components)."""
         check_is_fitted(self, "slices_")
-        X = check_array(X, dtype=np.float32)
+        X = finite_matrix(X, np.float32)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X must have the {self.n_features_in_} columns of fitting, got {X.shape[1]}")
         out = np.empty((len(X), self.n_features_out_))
         for name, columns in self.blocks.items():
             centred = (_unit_rows(X[:, columns]) - self.mean_[name]).astype(np.float64)  # sums equal for any threads
-            components = self.components_.get(name)
+            components = self._axes.get(name)
             rotated = centred if components is None else centred @ components.T
             out[:, self.slices_[name]] = rotated * self._stretch(name)
         return out
+
+    @cached_property
+    def _axes(self) -> dict[str, NDArray[np.float64]]:
+        """The components in the precision of the product: converting them takes longer than the product of one row."""
+        return {name: components.astype(np.float64) for name, components in self.components_.items()}
 
     def _stretch(self, name: str) -> float:
         if not self.reference or name in self.reference or self.spread_[name] < 1e-9:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ai_models.core.rng import derive_seed
 from ai_models.ensemble.combination import Combination, softmax
-from ai_models.ensemble.members import MemberSpec, build, columns_of, logits
+from ai_models.ensemble.compiled import CompiledVote
+from ai_models.ensemble.derived import Derived
+from ai_models.ensemble.matrix import finite_matrix
+from ai_models.ensemble.members import MemberSpec, build, columns_of
 
 __all__ = ["VotingEnsemble"]
 
 
-class VotingEnsemble(ClassifierMixin, BaseEstimator):
+class VotingEnsemble(Derived, ClassifierMixin, BaseEstimator):
     """Calibrated vote of several classifiers over the scaled feature matrix.
 
     p = softmax(sum_m w_m * logits_m / T), with weights and temperature fixed beforehand on out-of-fold logits
@@ -48,7 +52,8 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator):
         y
             (n,), labels; sorted, they are the classes of the columns of `predict_proba`.
         """
-        Z = check_array(Z, dtype=np.float64)
+        Z = finite_matrix(Z, np.float64)
+        self._forget()
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         self.members_ = []
         for spec in self.combination.members:
@@ -59,14 +64,26 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator):
 
     def member_logits(self, Z: NDArray[np.float64]) -> dict[MemberSpec, NDArray[np.float64]]:
         """Return each member's centred logits, float64 (n, k)."""
-        check_is_fitted(self, "members_")
-        Z = check_array(Z, dtype=np.float64)
-        k = len(self.classes_)
-        return {spec: logits(model, Z[:, columns], spec.kind, k) for spec, columns, model in self.members_}
+        return {spec: values for (spec, _, _), values in zip(self.members_, self._logits(Z), strict=True)}
 
     def predict_logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the pooled logits after the temperature, float64 (n, k)."""
         return self.combination.logits(self.member_logits(Z))
+
+    def _logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        check_is_fitted(self, "members_")
+        Z = finite_matrix(Z, np.float64)
+        if Z.shape[1] != self._width:
+            raise ValueError(f"Z must have the {self._width} columns of fitting, got {Z.shape[1]}")
+        return self._compiled.logits(Z)
+
+    @cached_property
+    def _compiled(self) -> CompiledVote:
+        return CompiledVote(self.members_, self._width, len(self.classes_))
+
+    @property
+    def _width(self) -> int:
+        return max(int(columns.stop) for columns in self.slices.values())
 
     def predict_proba(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated probabilities, float64 (n, k), rows summing to 1."""

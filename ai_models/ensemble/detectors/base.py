@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_models.ensemble.derived import Derived
 from ai_models.ensemble.detectors.view import View
 
 __all__ = ["Detector", "Scores"]
@@ -16,7 +17,7 @@ Scores = NDArray[np.float64]
 """float64 (n,), higher = more unusual."""
 
 
-class Detector(ABC):
+class Detector(Derived, ABC):
     """One way to tell how unusual a row is. Higher = more unusual; equal scores for all say that it cannot tell.
 
     Parameters

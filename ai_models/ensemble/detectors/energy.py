@@ -6,7 +6,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from ai_models.ensemble.detectors.base import Detector, Scores
 from ai_models.ensemble.detectors.view import View
@@ -23,7 +22,8 @@ class Energy(Detector):
         return self
 
     def scores(self, rows: View) -> Scores:
-        return np.asarray(-logsumexp(rows.logits, axis=1))
+        top = rows.logits.max(axis=1)
+        return np.asarray(-top - np.log(np.exp(rows.logits - top[:, None]).sum(axis=1)))
 
 
 class VirtualLogit(Energy):

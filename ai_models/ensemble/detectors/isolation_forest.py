@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
+from ai_models.ensemble.compiled import IsolationForests
 from ai_models.ensemble.detectors.base import Detector, Scores
 from ai_models.ensemble.detectors.view import View
 
@@ -23,8 +25,13 @@ class Isolation(Detector):
     name = "isolation_forest"
 
     def fit(self, known: View, y: NDArray[np.int64]) -> Self:
+        self._forget()
         self.forest_ = IsolationForest(n_estimators=TREES, random_state=self.seed, n_jobs=1).fit(known.rows)
         return self
 
     def scores(self, rows: View) -> Scores:
-        return np.asarray(-self.forest_.score_samples(rows.rows))
+        return np.asarray(self._flat.scores(rows.rows)[0])
+
+    @cached_property
+    def _flat(self) -> IsolationForests:
+        return IsolationForests([self.forest_])

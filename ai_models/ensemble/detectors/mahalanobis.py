@@ -30,8 +30,7 @@ class Mahalanobis(Detector):
         return self
 
     def scores(self, rows: View) -> Scores:
-        by_class = [_squared_lengths(rows.along - mean, self.precision_) for mean in self.means_]
-        return np.asarray(np.min(by_class, axis=0))
+        return np.asarray(_squared_lengths(rows.along - self.means_[:, None], self.precision_).min(axis=0))
 
 
 class RelativeMahalanobis(Mahalanobis):
@@ -63,4 +62,5 @@ def _precision(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _squared_lengths(rows: NDArray[np.float64], precision: NDArray[np.float64]) -> Scores:
-    return np.asarray(np.einsum("ij,ij->i", rows @ precision, rows))
+    """Return the squared length of float64 (..., r) rows."""
+    return np.asarray(np.einsum("...j,...j->...", rows @ precision, rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -26,6 +27,7 @@ class NearestNeighbours(Detector):
     name = "nearest_neighbours"
 
     def fit(self, known: View, y: NDArray[np.int64]) -> Self:
+        self._forget()
         self.along_ = known.along.astype(np.float32)
         self.across_ = known.across.astype(np.float32)
         return self
@@ -34,9 +36,15 @@ class NearestNeighbours(Detector):
         k = min(NEIGHBOURS, len(self.along_))
         return np.asarray(np.partition(self._distances(rows), k - 1, axis=1)[:, k - 1])
 
+    @cached_property
+    def _known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coordinates of the known rows, float64 (known, r), and their squared lengths, float64 (known,)."""
+        known = self.along_.astype(np.float64)
+        return known, (known**2).sum(axis=1) + self.across_.astype(np.float64) ** 2
+
     def _distances(self, rows: View) -> NDArray[np.float64]:
         """Return float64 (n, known)."""
-        known, across = self.along_.astype(np.float64), self.across_.astype(np.float64) ** 2
+        known, known_lengths = self._known
         lengths = (rows.along**2).sum(axis=1) + rows.across**2
-        squared = lengths[:, None] + (known**2).sum(axis=1) + across - 2.0 * rows.along @ known.T
+        squared = lengths[:, None] + known_lengths - 2.0 * rows.along @ known.T
         return np.asarray(np.maximum(squared, 0.0) / 2.0)

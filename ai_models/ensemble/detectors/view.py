@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
+
+from ai_models.ensemble.derived import Derived
 
 __all__ = ["PrincipalView", "View"]
 
@@ -41,7 +44,7 @@ class View:
     logits: NDArray[np.float64]
 
 
-class PrincipalView(BaseEstimator):
+class PrincipalView(Derived, BaseEstimator):
     """Fitted on known rows: mean, leading principal components and a linear head.
 
     Attributes
@@ -54,6 +57,7 @@ class PrincipalView(BaseEstimator):
 
     def fit(self, rows: NDArray[np.float32], y: NDArray[np.int64]) -> Self:
         """Learn from float32 (n, d) rows of unit length and int64 (n,) classes; n >= 2."""
+        self._forget()
         self.mean_: NDArray[np.float32] = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = (rows - self.mean_).astype(np.float64)
         variances, vectors = np.linalg.eigh(centred @ centred.T)  # of the Gram matrix: rows are fewer than columns
@@ -74,13 +78,18 @@ class PrincipalView(BaseEstimator):
         along, across = self._split(rows)
         return View(rows, along, across, self._logits(rows))
 
+    @cached_property
+    def _axes(self) -> NDArray[np.float64]:
+        """The components in the precision of the product."""
+        return self.components_.astype(np.float64)
+
     def _split(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         centred = (rows - self.mean_).astype(np.float64)  # sums equal for any number of threads
-        along = centred @ self.components_.T.astype(np.float64)
+        along = centred @ self._axes.T
         return along, np.sqrt(np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0))
 
     def _logits(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         if self.head_ is None:
             return np.zeros((len(rows), 1))
-        found = np.asarray(self.head_.decision_function(rows.astype(np.float64)), dtype=np.float64)
-        return found if found.ndim == 2 else np.stack([-found / 2, found / 2], axis=1)
+        found = rows.astype(np.float64) @ self.head_.coef_.T + self.head_.intercept_
+        return np.asarray(found if found.shape[1] > 1 else found * np.array([-0.5, 0.5]))

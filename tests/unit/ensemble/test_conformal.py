@@ -55,3 +55,11 @@ def test_empty_or_broken_references_are_refused() -> None:
         ConformalReference().fit([], [])
     with pytest.raises(ValueError, match="finite"):
         ConformalReference().fit([np.nan], ["a"])
+
+
+def test_scores_that_differ_by_rounding_are_equal() -> None:
+    scores = np.array([-2.5, -0.1, 0.0, 0.3, 1.7, 1.7, 40.0])
+    reference = ConformalReference().fit(scores, np.arange(7))
+    for wobble in (1e-13, -1e-13):
+        np.testing.assert_array_equal(reference.p_value(scores * (1 + wobble)), reference.p_value(scores))
+    assert (reference.p_value(scores[[0, 1, 3, 4, 6]] + 1e-6) < reference.p_value(scores[[0, 1, 3, 4, 6]])).all()
