@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,21 @@ from ai_models.features.backbones import Backbone
 from ai_models.inspection import scan
 from ai_models.splitting import split_for_training
 from ai_models.training import train_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of the session keep by default, a feature cache, is not kept among the sources."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("session"))
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test keeps its own: none is spared work by what another left."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def info(**values: Any) -> None:
     found = _cache(**values).info()
     click.echo(f"{found.directory}: {_megabytes(found.bytes)} of at most {_megabytes(found.max_bytes)}")
     for block, rows in found.rows_by_block.items():
-        click.echo(f"{block:<15}{rows} images")
+        click.echo(f"{block:<15}{rows} {'pairs' if block == 'compared.pair' else 'images'}")
     if found.damaged:
         click.echo(f"{found.damaged} damaged files: their features are computed again when needed")
     if found.newer:

@@ -56,7 +56,9 @@ __all__ = [
     "decode_for",
     "decoder_id",
     "examine",
+    "examine_bytes",
     "leads_out",
+    "named",
     "other_files",
     "probe",
     "read_bytes",
@@ -264,6 +266,12 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
         data = read_bytes(path)
     except ImageError as error:
         return Probe(Verdict(error.verdict), error.detail, missing_rows=1.0), None
+    probe, pixels = examine_bytes(data)
+    return named(probe, path), pixels
+
+
+def examine_bytes(data: bytes) -> tuple[Probe, RGBImage | None]:
+    """Look at a file held in memory as `examine` does at one on disk; nothing is known of its name."""
     kind = sniff(data)
     known = Probe(Verdict.OK, format=kind, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     try:
@@ -288,9 +296,18 @@ def examine(path: str | os.PathLike[str]) -> tuple[Probe, RGBImage | None]:
     except Exception as error:  # as in decode_for
         fault = _explain(error, stripped)
     else:
-        return _named(known, path), pixels
+        return known, pixels
     del image  # its memory is needed for the next two
     return _faulty(known, fault, missing_rows=missing_rows(stripped.data, kind)), None
+
+
+def named(known: Probe, path: str | os.PathLike[str]) -> Probe:
+    """Say so where the name of a readable file is of another format than its content."""
+    expected, kind = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower()), known.format
+    if known.verdict is not Verdict.OK or expected == kind:
+        return known
+    detail = f"the name says {expected}, the content is {kind}" if expected else f"the content is {kind}"
+    return dataclasses.replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail)
 
 
 def decoder_id() -> str:
@@ -305,15 +322,6 @@ def decoder_id() -> str:
 _CUT_OFF = ("truncated", "not processed", "unexpected end", "buffer is not large enough", "not enough image data")
 _TOO_MUCH = ("text chunk", "max_text", "decompressed data too large")
 _UNKNOWN = ("conversion from", "unknown pixel mode", "unsupported", "not supported", "not yet supported")
-
-
-def _named(known: Probe, path: str | os.PathLike[str]) -> Probe:
-    """Say so where the name of a readable file is of another format."""
-    expected, kind = EXTENSIONS.get(Path(os.fspath(path)).suffix.lower()), known.format
-    if expected == kind:
-        return known
-    detail = f"the name says {expected}, the content is {kind}" if expected else f"the content is {kind}"
-    return dataclasses.replace(known, verdict=Verdict.WRONG_EXTENSION, detail=detail)
 
 
 def _bound_by_header(stream: BinaryIO, max_pixels: int) -> None:

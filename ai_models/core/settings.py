@@ -209,7 +209,7 @@ class InspectionConfig(Config):
     )
     strict: bool = setting(False, "judge quality by the strict levels")
     keep_failing: bool = setting(True, "keep images that fail the quality levels in the manifest")
-    cache_features: bool = setting(True, "keep the embeddings of a large folder on disk, where training finds them")
+    cache_features: bool = setting(True, "keep what was seen on disk, so that nothing is looked at or compared twice")
     cache_dir: str = setting("feature_cache", "folder of the feature cache")
     workers: int = setting(0, "threads; 0 for one a core", ge=0, le=256)
 

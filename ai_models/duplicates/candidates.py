@@ -25,6 +25,8 @@ def candidate_rounds(files: Sequence[Path], *, features: FeatureConfig, workers:
 
     The nearest come first, so that what they join need not be compared again.
 
+    The stages of the network come with the same pass, so that with a cache training finds them too.
+
     Parameters
     ----------
     files
@@ -37,10 +39,8 @@ def candidate_rounds(files: Sequence[Path], *, features: FeatureConfig, workers:
     n = len(files)
     if n <= ALL_PAIRS:
         return [np.stack(np.triu_indices(n, 1), axis=1)] if n > 1 else []
-    only = features.with_networks("cnn").replace(
-        use_stages_features=False, use_hog_features=False, use_lbp_features=False, use_sift_features=False,
-        use_colour_features=False, use_orb_features=False, custom_blocks=(),
-    )  # fmt: skip
+    stages = features.use_stages_features and features.cache_features
+    only = features.with_networks("cnn").with_blocks(*("cnn", "stages")[: 1 + stages])
     raw = HybridFeatureExtractor(only, workers=workers).extract_raw(files, label="embed")
     return nearest_pairs(raw.blocks.pop("cnn"), ROUNDS)
 

@@ -24,11 +24,13 @@ from ai_models.duplicates.empirical_null import EmpiricalNull
 from ai_models.duplicates.fingerprint import Fingerprint
 from ai_models.duplicates.graph import DuplicateEdge, EdgeKind
 from ai_models.duplicates.keypoints import LONGEST, working_grey
+from ai_models.duplicates.known_pairs import KnownPairs, Laid
 from ai_models.duplicates.looks import Look, Looks, look_at
 from ai_models.duplicates.matching import near_matches
 from ai_models.duplicates.registration import evidence, register
 from ai_models.duplicates.symmetry import SYMMETRIES
 from ai_models.execution import map_ordered
+from ai_models.features.cache import FeatureCache
 
 __all__ = ["SURE", "Evidence", "duplicate_evidence", "find_duplicates"]
 
@@ -116,9 +118,11 @@ def duplicate_evidence(
         together.join(m.a, m.b)
     place = {looks.paths[i]: at for at, i in enumerate(standing)}
     found: list[tuple[str, str, str, int, float]] = []
-    for pairs in candidate_rounds(files, features=features or FeatureConfig(), workers=workers):
+    settings = features or FeatureConfig()
+    known = KnownPairs(FeatureCache.of(settings))
+    for pairs in candidate_rounds(files, features=settings, workers=workers):
         apart = [pair for pair in pairs.tolist() if not together.joined(*pair)]
-        laid = list(_registered(looks, file_of, [(standing[a], standing[b]) for a, b in apart], workers))
+        laid = list(_registered(looks, file_of, [(standing[a], standing[b]) for a, b in apart], known, workers))
         found += laid
         for a, b, *_, weight in laid:
             if weight >= SURE:
@@ -187,28 +191,33 @@ class _Chosen:
 
 
 def _registered(
-    looks: Looks, file_of: Callable[[str], Path], pairs: list[tuple[int, int]], workers: int
+    looks: Looks, file_of: Callable[[str], Path], pairs: list[tuple[int, int]], known: KnownPairs, workers: int
 ) -> Iterator[tuple[str, str, str, int, float]]:
     """Yield (a, b, transform, inliers, evidence) of the pairs that can be laid over one another, a < b by path."""
     tasks = [(a, [b for _, b in run]) for a, run in groupby(pairs, key=lambda pair: pair[0])]
 
-    def compare(task: tuple[int, list[int]]) -> list[tuple[str, str, str, int, float]]:
+    def compare(task: tuple[int, list[int]]) -> tuple[dict[int, Laid | None], dict[str, Laid | None]]:
         a, others = task
-        one, found = looks.keypoints(a), []
+        earlier = known.recall(looks.hashes[a], [looks.hashes[b] for b in others])
+        fresh: dict[str, Laid | None] = {}
+        one = looks.keypoints(a) if len(earlier) < len(others) else None
         grey: NDArray[np.uint8] | None = None
         for b in others:
-            two = looks.keypoints(b)
-            laid = register(one, two)
-            if laid is None:
+            if one is None or looks.hashes[b] in earlier:
                 continue
-            if grey is None:
-                grey = _grey(file_of(looks.paths[a]), one.size)
-            weight = evidence(laid, grey, _grey(file_of(looks.paths[b]), two.size))
-            found.append((looks.paths[a], looks.paths[b], _turn(laid.homography, laid.mirrored), laid.inliers, weight))
-        return found
+            two, fresh[looks.hashes[b]] = looks.keypoints(b), None
+            found = register(one, two)
+            if found is not None:
+                grey = _grey(file_of(looks.paths[a]), one.size) if grey is None else grey
+                weight = evidence(found, grey, _grey(file_of(looks.paths[b]), two.size))
+                fresh[looks.hashes[b]] = Laid(_turn(found.homography, found.mirrored), found.inliers, weight)
+        return {b: {**earlier, **fresh}[looks.hashes[b]] for b in others}, fresh
 
-    for found in map_ordered(compare, tasks, workers=workers, label="compare", unit="photo"):
-        yield from found
+    answers = map_ordered(compare, tasks, workers=workers, label="compare", unit="photo")
+    for (a, _), (found, fresh) in zip(tasks, answers, strict=True):
+        known.keep(looks.hashes[a], fresh)
+        yield from ((looks.paths[a], looks.paths[b], *laid) for b, laid in found.items() if laid is not None)
+    known.flush()
 
 
 def _turn(H: NDArray[np.float64], mirrored: bool) -> str:

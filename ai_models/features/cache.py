@@ -14,13 +14,14 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.errors import OutputError
 from ai_models.core.logs import get_logger
+from ai_models.core.settings import FeatureConfig
 from ai_models.features.block_folder import BlockFolder
 from ai_models.features.cache_folder import BAD, SUFFIX, CacheInfo, block_folders, cache_files, describe
 from ai_models.features.index import packed
@@ -58,6 +59,12 @@ class FeatureCache:
         self._limit = SizeLimit(max_bytes, lambda: cache_files(self.directory))
         self._blocks: dict[str, BlockFolder] = {}
         self._warned = False
+
+    @classmethod
+    def of(cls, config: FeatureConfig) -> Self | None:
+        """Return the cache that settings ask for; None where they ask for none."""
+        size = int(config.max_cache_size_gb * 2**30)
+        return cls(config.cache_dir, size) if config.cache_features else None
 
     def get(self, block_key: str, image_keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return the rows that are there, by image key; arrays of the caller's own."""

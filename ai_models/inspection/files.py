@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_models.core.images import Probe, RGBImage, Verdict, examine
+from ai_models.core.errors import ImageError
+from ai_models.core.images import Probe, Verdict, examine_bytes, named, read_bytes
 from ai_models.core.records import Split
-from ai_models.duplicates import Look, look_at
+from ai_models.duplicates import look_at
+from ai_models.inspection.known_files import Asked, KnownFiles, Seen
 from ai_models.quality import QualityScores, assess, failures
 from ai_models.shortcuts import describe_frame
 
-__all__ = ["InspectedFile", "Question", "look"]
+__all__ = ["Answer", "InspectedFile", "Question", "look"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +70,54 @@ class Question:
     strict: bool
     local: bool
 
+    @property
+    def asked(self) -> Asked:
+        """What is asked about its content."""
+        photograph = not self.source_id
+        return Asked(self.quality and photograph, self.local and photograph, photograph)
 
-def look(question: Question) -> tuple[InspectedFile, Look | None]:
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question found.
+
+    Attributes
+    ----------
+    file
+        For the report.
+    seen
+        All that the content says.
+    fresh
+        Whether it was looked at now, not known from an earlier time, and can be read.
+    """
+
+    file: InspectedFile
+    seen: Seen
+    fresh: bool
+
+
+def look(question: Question, known: KnownFiles) -> Answer:
     """Answer a question; never raises for a bad file. What is compared are photographs, not augmented copies."""
-    probe, image = examine(question.root / question.path)
-    scores: QualityScores | None = None
-    reasons: tuple[str, ...] = ()
-    seen, frame = None, b""
-    if image is not None and not question.source_id:
-        seen = look_at(image, local=question.local)
-        if question.quality:
-            scores, reasons = _judge(image, strict=question.strict)
-            frame = describe_frame(image)
+    place = question.root / question.path
+    try:
+        data = read_bytes(place)
+    except ImageError as error:
+        seen, fresh = Seen(Probe(Verdict(error.verdict), error.detail, missing_rows=1.0)), False
+    else:
+        earlier = known.recall(hashlib.sha256(data).hexdigest(), question.asked)
+        seen = earlier or _seen(data, question.asked)
+        fresh = earlier is None and seen.probe.readable
+    reasons = () if seen.scores is None else failures(seen.scores, strict=question.strict)
     file = InspectedFile(
-        question.path, question.label, question.split, question.source_id, probe, scores, reasons, frame
-    )
-    return file, seen
+        question.path, question.label, question.split, question.source_id, named(seen.probe, place), seen.scores,
+        reasons, seen.frame,
+    )  # fmt: skip
+    return Answer(file, seen, fresh)
 
 
-def _judge(image: RGBImage, *, strict: bool) -> tuple[QualityScores, tuple[str, ...]]:
-    scores = assess(image)
-    return scores, failures(scores, strict=strict)
+def _seen(data: bytes, asked: Asked) -> Seen:
+    probe, image = examine_bytes(data)
+    if image is None or not asked.compared:
+        return Seen(probe)
+    scores, frame = (assess(image), describe_frame(image)) if asked.quality else (None, b"")
+    return Seen(probe, scores, frame, look_at(image, local=asked.local))

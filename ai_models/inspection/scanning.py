@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from ai_models.core.errors import DataError
@@ -26,6 +26,7 @@ from ai_models.duplicates import (
 from ai_models.duplicates.bridges import extended_groups, place_of, without_bridges
 from ai_models.execution import map_ordered
 from ai_models.inspection.files import InspectedFile, Question, look
+from ai_models.inspection.known_files import KnownFiles
 from ai_models.inspection.layout import Layout
 from ai_models.shortcuts import ShortcutProbe, Traits, probe_shortcuts
 
@@ -171,12 +172,17 @@ def _look_at_all(
         if path in known:
             label, split, source = known[path].label, known[path].split, known[path].source_id
         questions.append(Question(root, path, label, split, source, not config.quick_mode, config.strict, local))
-    files, looks = [], Looks()
-    answers = map_ordered(look, questions, workers=config.workers, label="inspect", total=len(questions))
-    for file, seen in answers:
-        files.append(file)
-        if seen is not None:
-            looks.add(file.path, file.probe.sha256, seen)
+    files, looks, known_files = [], Looks(), KnownFiles(config)
+    answers = map_ordered(
+        partial(look, known=known_files), questions, workers=config.workers, label="inspect", total=len(questions)
+    )
+    for question, answer in zip(questions, answers, strict=True):
+        files.append(answer.file)
+        if answer.seen.look is not None:
+            looks.add(answer.file.path, answer.file.probe.sha256, answer.seen.look)
+        if answer.fresh:
+            known_files.keep(answer.seen, question.asked)
+    known_files.flush()
     return files, looks
 
 
