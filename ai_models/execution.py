@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -210,7 +211,9 @@ def _on_processes(fn: Callable[[T], R], items: Iterable[T], count: int, total: i
 
     size = _CHUNK if total is None else max(1, min(_CHUNK, total // (count * _AHEAD)))
     with single_threaded_libraries():
-        pool = get_reusable_executor(count, timeout=60, initializer=_one_thread_process, env=_ONE_THREAD)
+        pool = get_reusable_executor(
+            count, timeout=60, initializer=_one_thread_process, initargs=(os.getpid(),), env=_ONE_THREAD
+        )
         try:
             for results in _windowed(pool, _Chunked(fn), _chunks(items, size), count * 2):
                 yield from results
@@ -249,6 +252,14 @@ class _Chunked(Generic[T, R]):
         return [self.fn(item) for item in chunk]
 
 
-def _one_thread_process() -> None:
+def _one_thread_process(parent: int) -> None:
     os.environ.update(_ONE_THREAD)
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when the process that it works for was killed and cannot stop it any more."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

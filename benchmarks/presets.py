@@ -27,7 +27,7 @@ from ai_models.core.images import read_bytes
 from ai_models.core.records import Manifest, Split
 from ai_models.core.settings import NETWORKS, FeatureConfig, InspectionConfig, PreprocessConfig, TrainingConfig
 from ai_models.crossfit import fitting
-from ai_models.crossfit.network_choice import narrowed
+from ai_models.crossfit.blocks import narrowed
 from ai_models.crossfit.rows import FittingRows
 from ai_models.execution import single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures

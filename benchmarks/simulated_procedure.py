@@ -28,9 +28,9 @@ from simulated_world import Folder, Objects, extractor
 from ai_models.classifier import HybridClassifier
 from ai_models.core.predictions import OodVerdict, Predictions
 from ai_models.core.settings import EvaluationConfig, TrainingConfig
+from ai_models.crossfit.blocks import outlier_columns
 from ai_models.crossfit.fitting import Decision, decide, fit_classifier
 from ai_models.crossfit.rows import FittingRows
-from ai_models.crossfit.scoring import outlier_columns
 from ai_models.ensemble.outliers import OutlierDetector, OutlierTest
 from ai_models.ensemble.prediction_sets import PredictionSets
 from ai_models.evaluation.figures import figures, interval

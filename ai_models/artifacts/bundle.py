@@ -41,9 +41,10 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import BundleError
 from ai_models.core.paths import write_bytes
 
-__all__ = ["FORMAT", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
+__all__ = ["FORMAT", "MODEL_FILES", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
 
 FORMAT = 2
+MODEL_FILES = ("model.joblib", "ensemble_model.joblib", "scaler.joblib", "label_encoder.joblib")
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "onnxruntime", "pillow", "opencv-contrib-python-headless")
 _PICKLE_COMPATIBLE = {"scikit-learn": 2, "numpy": 1}
 """Library -> how many leading numbers of its version must agree for a pickle to be trusted to load."""
@@ -68,13 +69,8 @@ def save_bundle(model: HybridClassifier, directory: str | os.PathLike[str], file
         The directory.
     """
     folder = Path(directory)
-    content = {
-        "model.joblib": _dumped(model),
-        "ensemble_model.joblib": _dumped(model.ensemble),
-        "scaler.joblib": _dumped(model.scaler),
-        "label_encoder.joblib": _dumped(LabelEncoder().fit(list(model.classes))),
-        **files,
-    }
+    objects = (model, model.ensemble, model.scaler, LabelEncoder().fit(list(model.classes)))
+    content = {**{name: _dumped(value) for name, value in zip(MODEL_FILES, objects, strict=True)}, **files}
     for name, data in content.items():
         write_bytes(folder / name, data)
     listing = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in sorted(content.items())}

@@ -17,6 +17,7 @@ __all__ = [
     "atomic_write",
     "from_text",
     "prepare_output_dir",
+    "remove_parts",
     "require_dir",
     "sync_folder",
     "to_text",
@@ -24,6 +25,8 @@ __all__ = [
     "write_text",
 ]
 
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")
+"""What `atomic_write` was writing when its process was killed."""
 _ESCAPED = re.compile(r"\\(\\|x[89a-f][0-9a-f])")
 
 
@@ -98,7 +101,8 @@ def prepare_output_dir(
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {".gitkeep", *beside})
+        allowed = {".gitkeep", *beside}
+        held = sorted(e.name for e in folder.iterdir() if e.name not in allowed and not _PART.fullmatch(e.name))
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -116,6 +120,13 @@ def prepare_output_dir(
             "choose another folder or add --overwrite, nothing was changed"
         )
     return folder
+
+
+def remove_parts(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed processes left half written in a folder; nobody may be writing there now."""
+    for entry in Path(folder).iterdir():
+        if _PART.fullmatch(entry.name):
+            entry.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,11 +14,15 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.predictions import Predictions
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import FeatureConfig, TrainingConfig, is_embedding
+from ai_models.crossfit.blocks import block_scaler, narrowed, outlier_columns
 from ai_models.crossfit.candidates import candidate_specs, plain_spec
+from ai_models.crossfit.checkpoints import NO_CHECKPOINTS, Checkpoints, content_key
 from ai_models.crossfit.copy_check import worth_keeping
-from ai_models.crossfit.network_choice import NetworkChoice, choose_networks, narrowed
+from ai_models.crossfit.detection import cross_fit_detectors
+from ai_models.crossfit.kept_predictions import arrays_of, predictions_from
+from ai_models.crossfit.network_choice import NetworkChoice, choose_networks
 from ai_models.crossfit.rows import FittingRows
-from ai_models.crossfit.scoring import OutOfFold, block_scaler, cross_fit, outlier_columns
+from ai_models.crossfit.scoring import cross_fit, procedure_key
 from ai_models.ensemble.choosing import Choice, choose
 from ai_models.ensemble.combination import row_losses
 from ai_models.ensemble.judge import Judge
@@ -74,6 +78,7 @@ def decide(
     config: TrainingConfig,
     *,
     label: str = "",
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Decision:
     """Cross-fit every candidate, weigh them, and keep networks and augmented copies only where they help.
 
@@ -85,12 +90,15 @@ def decide(
         Settings of training.
     label
         Text of the progress bars; empty for none.
+    checkpoints
+        As for `cross_fit`.
     """
     networks = None
     if (extractor.config or FeatureConfig()).preset == "auto":
         networks = choose_networks(
             extractor, raw, rows, config,
-            max_components=_most_components(raw.blocks, config), label=f"{label}: networks" if label else "",
+            max_components=_most_components(raw.blocks, config),
+            label=f"{label}: networks" if label else "", checkpoints=checkpoints,
         )  # fmt: skip
         extractor, raw = narrowed(extractor, raw, networks.among(raw.blocks))
     specs = candidate_specs(
@@ -102,25 +110,28 @@ def decide(
     photographs = rows.photographs
     y, groups, folds = rows.y[photographs], rows.groups[photographs], rows.folds[photographs]
 
-    def scored(use_copies: bool, text: str) -> tuple[Choice, OutOfFold]:
+    def chosen(use_copies: bool, text: str) -> Choice:
         oof = cross_fit(
             extractor, raw, rows, specs,
-            max_components=_most_components(raw.blocks, config),
-            seed=config.seed, workers=config.workers, use_copies=use_copies, label=text if label else "",
+            max_components=_most_components(raw.blocks, config), seed=config.seed, workers=config.workers,
+            use_copies=use_copies, label=text if label else "", checkpoints=checkpoints,
         )  # fmt: skip
         with single_threaded_libraries():
-            plain = plain_spec(specs)
             return choose(
-                oof.logits, y, groups, folds, plain=plain, demanded=config.demanded_gain, closer=oof.closer
-            ), oof
+                oof.logits, y, groups, folds,
+                plain=plain_spec(specs), demanded=config.demanded_gain, closer=oof.closer,
+            )  # fmt: skip
 
-    choice, oof = scored(False, label)
-    if len(photographs) == len(rows):
-        return Decision(choice, oof.outlier_scores, oof.detectors, False, None, networks)
-    with_copies, _ = scored(True, f"{label}+copies")
-    gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
-    kept = worth_keeping(gain, elsewhere=rows.elsewhere)
-    return Decision(with_copies if kept else choice, oof.outlier_scores, oof.detectors, kept, gain, networks)
+    choice, use_copies, gain = chosen(False, label), False, None
+    if len(photographs) < len(rows):
+        with_copies = chosen(True, f"{label}+copies")
+        gain = paired_difference(row_losses(choice.oof_logits, y), row_losses(with_copies.oof_logits, y), groups)
+        use_copies = worth_keeping(gain, elsewhere=rows.elsewhere)
+        choice = with_copies if use_copies else choice
+    held_out = cross_fit_detectors(
+        extractor, raw, rows, seed=config.seed, workers=config.workers, label=f"{label}: unusual" if label else ""
+    )
+    return Decision(choice, held_out.scores, held_out.detectors, use_copies, gain, networks)
 
 
 def fit_classifier(
@@ -177,6 +188,7 @@ def nested_predictions(
     config: TrainingConfig,
     *,
     label: str = "",
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Predictions:
     """Predict every photograph by a whole pipeline that was decided and fitted without its fold.
 
@@ -187,11 +199,18 @@ def nested_predictions(
     ----------
     extractor, raw, rows, config, label
         As for `decide`; `rows.folds` are the outer folds, inner ones are drawn inside.
+    checkpoints
+        Where the predictions of each fold, and what its decision rests on, are kept and found again.
     """
     photographs = rows.photographs
+    whole = procedure_key(extractor, raw, rows, config) if checkpoints.directory else ""
     parts: list[tuple[NDArray[np.int64], Predictions]] = []
     for fold in np.unique(rows.folds[photographs]):
         scored = photographs[rows.folds[photographs] == fold]
+        key = content_key(whole, "outer fold", int(fold)) if whole else ""
+        if key and (kept := checkpoints.get(key)):
+            parts.append((scored, predictions_from(rows.classes, kept)))
+            continue
         fitting = rows.with_copies(photographs[rows.folds[photographs] != fold])
         inside, inside_raw = rows.take(fitting), raw.take(fitting)
         own = inside.photographs
@@ -199,9 +218,12 @@ def nested_predictions(
         inner = inside.refolded(
             assign_folds(inside.y[own], inside.groups[own], k, seed=derive_seed(config.seed, "inner", int(fold)))
         )
-        decision = decide(extractor, inside_raw, inner, config, label=f"{label} {fold + 1}" if label else "")
+        text = f"{label} {fold + 1}" if label else ""
+        decision = decide(extractor, inside_raw, inner, config, label=text, checkpoints=checkpoints)
         model = fit_classifier(extractor, inside_raw, inner, decision, config)
         parts.append((scored, model.judge_raw(raw.take(scored))))
+        if key:
+            checkpoints.put(key, arrays_of(parts[-1][1]))
     return _in_order(parts, photographs)
 
 

@@ -8,15 +8,15 @@ paired difference over objects and by `WORTHWHILE`; all else goes to the cheaper
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.core.settings import NETWORKS, FeatureConfig, TrainingConfig, network_of
+from ai_models.core.settings import NETWORKS, TrainingConfig, network_of
 from ai_models.crossfit.candidates import candidate_specs, plain_spec
+from ai_models.crossfit.checkpoints import NO_CHECKPOINTS, Checkpoints
 from ai_models.crossfit.rows import FittingRows
 from ai_models.crossfit.scoring import cross_fit
 from ai_models.ensemble.choosing import choose
@@ -26,7 +26,7 @@ from ai_models.execution import single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 from ai_models.metrics.paired import PairedDifference, paired_difference
 
-__all__ = ["NetworkChoice", "NetworkStep", "cheapest_that_pays", "choose_networks", "narrowed"]
+__all__ = ["NetworkChoice", "NetworkStep", "cheapest_that_pays", "choose_networks"]
 
 WORTHWHILE = 0.01
 """Gain in log-loss below which two presets are a tie: the wide network takes several times as long as the small one."""
@@ -103,6 +103,7 @@ def choose_networks(
     *,
     max_components: Mapping[str, int],
     label: str = "",
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> NetworkChoice:
     """Compare the presets whose networks are all among the blocks.
 
@@ -116,6 +117,8 @@ def choose_networks(
         Principal components a block; 0 for none.
     label
         Text of the progress bar; empty for none.
+    checkpoints
+        As for `cross_fit`.
     """
     there = [p for p, networks in NETWORKS.items() if p != "auto" and set(networks) <= set(raw.blocks)]
     specs = {preset: _specs(tuple(raw.blocks), preset, config) for preset in there}
@@ -124,8 +127,8 @@ def choose_networks(
     union = tuple(dict.fromkeys(spec for own in specs.values() for spec in own))
     oof = cross_fit(
         extractor, replace(raw, closer=None), rows, union,
-        max_components=max_components,
-        seed=config.seed, workers=config.workers, use_copies=False, label=label,
+        max_components=max_components, seed=config.seed, workers=config.workers,
+        use_copies=False, label=label, checkpoints=checkpoints,
     )  # fmt: skip
     losses = {}
     for preset, own in specs.items():
@@ -133,21 +136,6 @@ def choose_networks(
             vote = choose({s: oof.logits[s] for s in own}, y, groups, folds, plain=plain_spec(own))
         losses[preset] = row_losses(vote.oof_logits, y)
     return cheapest_that_pays(losses, groups)
-
-
-def narrowed(
-    extractor: HybridFeatureExtractor, raw: RawFeatures, blocks: Collection[str]
-) -> tuple[HybridFeatureExtractor, RawFeatures]:
-    """Return extractor and features without the blocks that are not named: they are neither computed nor carried.
-
-    Stages come with their network; those of another network than a named one's may stay.
-    """
-    used = copy.copy(extractor)
-    config = (extractor.config or FeatureConfig()).with_blocks(*blocks)
-    used.config = config.with_networks(*config.networks)  # what was open is decided
-    kept = {block.name: raw.blocks[block.name] for block in used.blocks}
-    closer = None if raw.closer is None else RawFeatures({n: raw.closer.blocks[n] for n in kept}, raw.closer.errors)
-    return used, RawFeatures(kept, raw.errors, raw.quality, closer)
 
 
 def _specs(blocks: tuple[str, ...], preset: str, config: TrainingConfig) -> tuple[MemberSpec, ...]:

@@ -1,13 +1,13 @@
 """Score every photograph by models that were fitted without its fold.
 
-A fold fits everything that is fitted (codebooks, scaler, components, members, detectors) on its own fitting rows:
-the photographs of the other folds and those augmented copies whose parents are among them. Copies are never scored.
+A fold fits everything that is fitted (codebooks, scaler, components, members) on its own fitting rows: the photographs
+of the other folds and those augmented copies whose parents are among them. Copies are never scored.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.core.rng import derive_seed
-from ai_models.core.settings import is_embedding
+from ai_models.core.settings import TrainingConfig
+from ai_models.crossfit.blocks import block_scaler
+from ai_models.crossfit.checkpoints import NO_CHECKPOINTS, Checkpoints, content_key
 from ai_models.crossfit.rows import FittingRows
-from ai_models.ensemble.members import MemberSpec, build, columns_of, logits
-from ai_models.ensemble.outliers import DETECTORS, OutlierDetector
-from ai_models.ensemble.scaler import BlockScaler
+from ai_models.ensemble.members import KINDS, MemberSpec, build, columns_of, logits
 from ai_models.execution import map_ordered, single_threaded_libraries
 from ai_models.features import HybridFeatureExtractor, RawFeatures
 
-__all__ = ["OutOfFold", "block_scaler", "cross_fit", "outlier_columns"]
+__all__ = ["Logits", "OutOfFold", "cross_fit", "procedure_key"]
+
+Logits = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,38 +36,42 @@ class OutOfFold:
     ----------
     logits
         Member -> centred logits, float64 (photographs, k).
-    outlier_scores
-        float64 (photographs, detectors).
-    detectors
-        The detectors that gave these scores, one a fold in ascending order of folds.
     closer
         As `logits`, of the second look at each photograph; None where there was none.
     """
 
-    logits: dict[MemberSpec, NDArray[np.float64]]
-    outlier_scores: NDArray[np.float64]
-    detectors: tuple[OutlierDetector, ...]
-    closer: dict[MemberSpec, NDArray[np.float64]] | None = None
+    logits: dict[MemberSpec, Logits]
+    closer: dict[MemberSpec, Logits] | None = None
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What is fitted and what is scored in one fold, as rows."""
+
+    photographs: NDArray[np.int64]
+    fitting: NDArray[np.int64]
+    scored: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class _Task:
+    """Members to fit in one fold, each with the key that what it says is kept under; no key, not kept."""
+
     extractor: HybridFeatureExtractor
     raw: RawFeatures
-    rows: FittingRows
-    specs: tuple[MemberSpec, ...]
-    fold: int
+    y: NDArray[np.int64]
+    k: int
+    fold: _Fold
+    specs: Mapping[MemberSpec, str]
     max_components: int | Mapping[str, int]
     seed: int
-    use_copies: bool
+    checkpoints: Checkpoints
 
 
 class _Scored(NamedTuple):
     rows: NDArray[np.int64]
-    logits: dict[MemberSpec, NDArray[np.float64]]
-    closer: dict[MemberSpec, NDArray[np.float64]]
-    outlier_scores: NDArray[np.float64]
-    detector: OutlierDetector
+    said: dict[MemberSpec, dict[str, Logits]]
+    """By the attributes of `OutOfFold`."""
 
 
 def cross_fit(
@@ -79,6 +85,7 @@ def cross_fit(
     workers: int,
     use_copies: bool = True,
     label: str = "",
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> OutOfFold:
     """Score every photograph by models fitted without its fold.
 
@@ -100,84 +107,111 @@ def cross_fit(
         Whether copies are fitted on.
     label
         Text of the progress bar; empty for none.
+    checkpoints
+        Where the logits of each member and fold are kept as soon as they are there, and found again.
     """
     photographs = rows.photographs
     place = np.full(len(rows), -1, dtype=np.int64)
     place[photographs] = np.arange(len(photographs))
-    numbers = np.unique(rows.folds[photographs])
-    tasks = [_Task(extractor, raw, rows, tuple(specs), int(f), max_components, seed, use_copies) for f in numbers]
-    k = len(rows.classes)
-    found, closer = ({s: np.zeros((len(photographs), k)) for s in specs} for _ in range(2))
-    outlier_scores = np.zeros((len(photographs), len(DETECTORS)))
-    detectors = []
+    looks = ("logits",) if raw.closer is None else ("logits", "closer")
+    found = {look: {s: np.zeros((len(photographs), len(rows.classes))) for s in specs} for look in looks}
+
+    def store(part: _Scored) -> None:
+        for spec, said in part.said.items():
+            for look in looks:
+                found[look][spec][place[part.rows]] = said[look]
+
+    most = max_components if isinstance(max_components, int) else dict(max_components)
+    whole = _features_key(extractor, raw) if checkpoints.directory else ""
+    tasks, known = [], 0
+    for fold in _folds(rows, use_copies):
+        own = content_key(whole, rows.y, fold.photographs, fold.fitting, fold.scored, most, seed) if whole else ""
+        keys = {spec: _member_key(own, spec) for spec in specs}
+        there = {spec: kept for spec, key in keys.items() if key and (kept := checkpoints.get(key))}
+        store(_Scored(fold.scored, there))
+        missing = {spec: key for spec, key in keys.items() if spec not in there}
+        if missing:
+            k = len(rows.classes)
+            tasks.append(_Task(extractor, raw, rows.y, k, fold, missing, most, seed, checkpoints))
+        known += len(there)
+    if known and label:
+        label += f" ({known} of {known + sum(len(task.specs) for task in tasks)} fits found done)"
     done: Iterator[_Scored] = map_ordered(
         _score_fold, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
     )
     for part in done:
-        for spec, values in part.logits.items():
-            found[spec][place[part.rows]] = values
-        for spec, values in part.closer.items():
-            closer[spec][place[part.rows]] = values
-        outlier_scores[place[part.rows]] = part.outlier_scores
-        detectors.append(part.detector)
-    return OutOfFold(found, outlier_scores, tuple(detectors), None if raw.closer is None else closer)
+        store(part)
+    return OutOfFold(**found)
 
 
-def block_scaler(slices: Mapping[str, slice], max_components: int | Mapping[str, int]) -> BlockScaler:
-    """Return the scaler of a pipeline: embeddings keep unit length, other blocks are brought to their spread.
+def procedure_key(
+    extractor: HybridFeatureExtractor, raw: RawFeatures, rows: FittingRows, config: TrainingConfig
+) -> str:
+    """Return the key of all that is decided and fitted on rows; empty where that cannot be told by content.
 
     Parameters
     ----------
-    slices
-        Block name -> columns.
-    max_components
-        Principal components a block, one number for all or one each; 0 for none.
+    extractor, raw, rows, config
+        As for `ai_models.crossfit.fitting.decide`.
     """
-    return BlockScaler(slices, max_components, reference=tuple(name for name in slices if is_embedding(name)))
+    features = _features_key(extractor, raw)
+    if not features or config.custom_members:
+        return ""
+    settings = {name: value for name, value in config.to_dict().items() if name != "workers"}
+    quality = [] if raw.quality is None else [raw.quality]
+    check: list[object] = []
+    if rows.check is not None:
+        probes = rows.check.probes
+        check = [rows.check.probe_of, rows.check.used, list(probes.transforms), probes.plain, probes.changed]
+    return content_key(
+        features, settings, list(rows.classes), rows.y, rows.groups, rows.folds, rows.parents, rows.elsewhere,
+        len(quality), *quality, *check,
+    )  # fmt: skip
 
 
-def outlier_columns(slices: Mapping[str, slice], fitted: Iterable[str] = ()) -> tuple[slice, ...]:
-    """Return the blocks that outlier detectors look at.
+def _features_key(extractor: HybridFeatureExtractor, raw: RawFeatures) -> str:
+    """Return the key of raw features and of what encodes them; empty where a block of the user's own has an encoder.
 
-    Parameters
-    ----------
-    slices
-        Block name -> columns.
-    fitted
-        Blocks whose columns depend on what their encoder was fitted on.
-
-    Returns
-    -------
-    tuple of slice
-        The embeddings; where there is none every block that is the same in each fold; else every block.
+    What that calculates, its name and version do not tell.
     """
-    embeddings = [name for name in slices if is_embedding(name)]
-    chosen = embeddings or [name for name in slices if name not in set(fitted)] or list(slices)
-    return tuple(slices[name] for name in chosen)
+    blocks = [(block.name, block.encoder(extractor.seed)) for block in extractor.blocks]
+    if any(not type(encoder).__module__.startswith("ai_models.") for _, encoder in blocks if encoder is not None):
+        return ""
+    named = [name for name, _ in blocks]
+    looks = [raw] if raw.closer is None else [raw, raw.closer]
+    rows = [part for look in looks for part in (sorted(look.errors), *(look.blocks[name] for name in named))]
+    return content_key(extractor.seed, named, *rows)
+
+
+def _member_key(fold: str, spec: MemberSpec) -> str:
+    """Return the key of one member in a fold; empty for a member of the user's own, whose name does not tell all."""
+    known = fold and spec.kind in KINDS
+    return content_key(fold, spec.kind, spec.blocks, spec.components, spec.params) if known else ""
+
+
+def _folds(rows: FittingRows, use_copies: bool) -> Iterator[_Fold]:
+    photographs = rows.photographs
+    own = rows.folds[photographs]
+    for number in np.unique(own):
+        fitted = photographs[own != number]
+        yield _Fold(fitted, rows.with_copies(fitted) if use_copies else fitted, photographs[own == number])
 
 
 def _score_fold(task: _Task) -> _Scored:
-    rows = task.rows
-    photographs = rows.photographs
-    scored = photographs[rows.folds[photographs] == task.fold]
-    fitted = photographs[rows.folds[photographs] != task.fold]
-    fitting = rows.with_copies(fitted) if task.use_copies else fitted
+    fold = task.fold
     with single_threaded_libraries():
-        encoder = copy.copy(task.extractor).fit_raw(task.raw.take(fitted))
-        blocks = encoder.block_slices
-        X = encoder.encode(task.raw.take(fitting))
-        T = encoder.encode(task.raw.take(scored))
-        scaler = block_scaler(blocks, task.max_components).fit(X)
-        Z, S = scaler.transform(X), scaler.transform(T)
-        second = None if task.raw.closer is None else scaler.transform(encoder.encode(task.raw.closer.take(scored)))
-        out, closer = {}, {}
-        for spec in task.specs:
+        encoder = copy.copy(task.extractor).fit_raw(task.raw.take(fold.photographs))
+        X = encoder.encode(task.raw.take(fold.fitting))
+        T = encoder.encode(task.raw.take(fold.scored))
+        scaler = block_scaler(encoder.block_slices, task.max_components).fit(X)
+        Z, looks = scaler.transform(X), {"logits": scaler.transform(T)}
+        if task.raw.closer is not None:
+            looks["closer"] = scaler.transform(encoder.encode(task.raw.closer.take(fold.scored)))
+        out = {}
+        for spec, key in task.specs.items():
             columns = columns_of(spec, scaler.slices_)
-            model = build(spec, derive_seed(task.seed, "member", spec.name)).fit(Z[:, columns], rows.y[fitting])
-            out[spec] = logits(model, S[:, columns], spec.kind, len(rows.classes))
-            if second is not None:
-                closer[spec] = logits(model, second[:, columns], spec.kind, len(rows.classes))
-        known = X if not task.use_copies else encoder.encode(task.raw.take(fitted))
-        looked_at = outlier_columns(blocks, encoder.encoders_)
-        detector = OutlierDetector(looked_at, derive_seed(task.seed, "outliers", task.fold)).fit(known, rows.y[fitted])
-        return _Scored(scored, out, closer, detector.scores(T), detector)
+            model = build(spec, derive_seed(task.seed, "member", spec.name)).fit(Z[:, columns], task.y[fold.fitting])
+            out[spec] = {look: logits(model, S[:, columns], spec.kind, task.k) for look, S in looks.items()}
+            if key:
+                task.checkpoints.put(key, out[spec])
+        return _Scored(fold.scored, out)

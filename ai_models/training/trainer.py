@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.artifacts import save_bundle
+from ai_models.artifacts.bundle import MODEL_FILES
 from ai_models.classifier import HybridClassifier
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError, SplitRefusedError
 from ai_models.core.logs import get_logger
-from ai_models.core.paths import prepare_output_dir
+from ai_models.core.paths import prepare_output_dir, remove_parts
 from ai_models.core.predictions import Predictions
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
+from ai_models.crossfit.checkpoints import NO_CHECKPOINTS, Checkpoints
 from ai_models.crossfit.fitting import Decision, decide, fit_classifier, nested_predictions
 from ai_models.crossfit.label_probes import PROBES_FILE, LabelProbes
 from ai_models.crossfit.rows import FittingRows
@@ -34,6 +36,12 @@ __all__ = ["HybridTrainer", "TrainingResult", "train_model"]
 
 STAGE_FOLDERS = ("inspection", "data", "report")
 """What the other stages of a whole run keep in the model directory."""
+_FILES = (
+    "training_config.json", "metrics.json", "manifest.csv", "training_features.npy", "oof_predictions.csv",
+    "MODEL_CARD.md",
+)  # fmt: skip
+UNFINISHED = ".unfinished"
+"""Folder in the model directory that holds what is worked out until the model is there."""
 
 _log = get_logger(__name__)
 
@@ -98,13 +106,15 @@ class HybridTrainer:
         )
         self.preprocess = preprocess or PreprocessConfig()
 
-    def fit(self, manifest: Manifest) -> TrainingResult:
+    def fit(self, manifest: Manifest, checkpoints: Checkpoints = NO_CHECKPOINTS) -> TrainingResult:
         """Train on the rows of side ``train``, copies for fitting alone; score the rows of ``val`` and ``test``.
 
         Parameters
         ----------
         manifest
             Rows with a split; folds are drawn where the training rows have none, or another number than asked for.
+        checkpoints
+            Where what is worked out is kept, and what an earlier start kept there is found. The result is the same.
 
         Raises
         ------
@@ -131,11 +141,13 @@ class HybridTrainer:
         fitting = np.array([i for i, r in enumerate(manifest) if r.split is Split.TRAIN], dtype=np.int64)
         rows = FittingRows.of(manifest.on(Split.TRAIN), _probes(manifest))
         fitting_raw = raw.take(fitting)
-        decision = decide(extractor, fitting_raw, rows, config, label="train")
+        decision = decide(extractor, fitting_raw, rows, config, label="train", checkpoints=checkpoints)
         model = fit_classifier(extractor, fitting_raw, rows, decision, config, metadata=self._metadata(manifest))
         held_out = _score_held_out(model, manifest, raw)
         if nested:
-            out_of_fold = nested_predictions(extractor, fitting_raw, rows, config, label="fold")
+            out_of_fold = nested_predictions(
+                extractor, fitting_raw, rows, config, label="fold", checkpoints=checkpoints
+            )
         else:
             quality = None if fitting_raw.quality is None else fitting_raw.quality[rows.photographs]
             out_of_fold = model.judge.judge(
@@ -176,14 +188,19 @@ def train_model(
 ) -> Path:
     """Train and write a model directory; see `HybridTrainer.fit` and `ai_models.artifacts.bundle`.
 
+    A training that was stopped at any moment goes on where it stood when it is called again with the same folder, and
+    ends with the same model: until the model is there, `UNFINISHED` in the folder holds what was worked out.
+
     Raises
     ------
     OutputError
         Before anything is trained, when the folder cannot be written or holds something else.
     """
-    folder = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=STAGE_FOLDERS)
+    folder = prepare_model_dir(output_dir, overwrite=overwrite)
+    checkpoints = Checkpoints(folder / UNFINISHED)
+    checkpoints.begin()
     trainer = HybridTrainer(training, features, preprocess)
-    result = trainer.fit(manifest)
+    result = trainer.fit(manifest, checkpoints)
     metrics = training_metrics(result)
     settings = {
         **result.model.metadata,
@@ -197,7 +214,7 @@ def train_model(
         "group": [r.group for r in training_rows],
         "fold": [str(r.fold) for r in training_rows],
     }
-    return save_bundle(
+    save_bundle(
         result.model,
         folder,
         {
@@ -209,6 +226,23 @@ def train_model(
             "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
         },
     )
+    checkpoints.clear()
+    remove_parts(folder)
+    return folder
+
+
+def prepare_model_dir(output_dir: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Make the folder of a model, which may hold what other stages of a whole run or a stopped training left there.
+
+    Raises
+    ------
+    OutputError
+        As `ai_models.core.paths.prepare_output_dir`.
+    """
+    beside: tuple[str, ...] = (*STAGE_FOLDERS, UNFINISHED)
+    if (Path(output_dir) / UNFINISHED).is_dir():  # a training was stopped, perhaps while it wrote
+        beside += (*MODEL_FILES, *_FILES)
+    return prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=beside)
 
 
 def _probes(manifest: Manifest) -> LabelProbes | None:

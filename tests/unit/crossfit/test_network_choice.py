@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ai_models.core.settings import FeatureConfig, TrainingConfig
+from ai_models.crossfit.blocks import narrowed
 from ai_models.crossfit.fitting import decide, fit_classifier, nested_predictions
-from ai_models.crossfit.network_choice import cheapest_that_pays, narrowed
+from ai_models.crossfit.network_choice import cheapest_that_pays
 from ai_models.crossfit.rows import FittingRows
 from ai_models.features import CnnExtractor, HybridFeatureExtractor, RawFeatures
 

@@ -7,9 +7,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ai_models.core.settings import FeatureConfig
+from ai_models.crossfit.blocks import outlier_columns
 from ai_models.crossfit.candidates import candidate_specs, plain_spec
 from ai_models.crossfit.rows import FittingRows
-from ai_models.crossfit.scoring import cross_fit, outlier_columns
+from ai_models.crossfit.scoring import cross_fit
 from ai_models.ensemble.members import MemberSpec
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.features import HybridFeatureExtractor, RawFeatures
