@@ -111,10 +111,10 @@ def main() -> None:
             if place < protocol["peers"][name]["seeds"]:
                 said.setdefault(name, []).append(_cross_validated(peer, raw.blocks["cnn"].astype(np.float64), rows))
         print(f"  seed {seed}: {_line(rows, said, place)} ({seconds:.0f} s)", flush=True)
-    result = _summary(rows, said, others, seeds)
+        result = _summary(rows, said, others, seeds[: place + 1])
+        if arguments.json:  # after each seed: a run that is stopped has the figures of those it did
+            Path(arguments.json).write_text(json.dumps({"dataset": dataset.name, **result}, indent=1), encoding="utf-8")
     _print(result)
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"dataset": dataset.name, **result}, indent=1), encoding="utf-8")
 
 
 def _rows(manifest: Manifest, k: int, seed: int) -> FittingRows:
