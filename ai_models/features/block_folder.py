@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -45,6 +46,7 @@ class BlockFolder:
         self._seen: set[str] = set()
         self._changed = 0
         self._prepared = False
+        self._warned = False
         self._used: set[str] = set()
         self._mapped: dict[str, tuple[NDArray[Any], NDArray[np.bool_]]] = {}
 
@@ -135,7 +137,7 @@ class BlockFolder:
             self.forget([shard])  # removed or merged by somebody else
             return nothing
         except OSError as error:
-            log.warning("feature cache: cannot read '%s' (%s): computed again", shard.path, error.strerror or error)
+            self._cannot_read(shard.path, error)
             self.forget([shard])
             return nothing
         except DamagedError as fault:
@@ -171,21 +173,37 @@ class BlockFolder:
             changed = self.path.stat().st_mtime_ns
             if self._changed == changed:
                 return False
-            names = sorted(entry.name for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False))
+            settled = time.time_ns() - changed > _UNSETTLED
+            for _ in range(_ATTEMPTS):
+                names = self._names()
+                vanished = sum(not self._open(self.path / name) for name in names if name not in self._seen)
+                if not vanished and (settled or self._names() == names):
+                    break  # else a merge is going on, and both its ends may have been missed
         except OSError:
             return False
-        self._changed = changed if time.time_ns() - changed > _UNSETTLED else 0
-        for name in names:
-            if name in self._seen or not (name.endswith(SUFFIX) and SHARD_NAME.fullmatch(name)):
-                continue
-            self._seen.add(name)
-            path = self.path / name
-            try:
-                self._index.add(open_shard(path))
-            except NewerFormatError as fault:
-                log.warning("feature cache: '%s' is not used: %s", path, fault)
-            except DamagedError as fault:
-                rename_bad(path, str(fault))
-            except OSError as error:  # gone again, or not readable
-                log.debug("cannot open '%s': %s", path, error)
+        self._changed = changed if settled else 0
         return True
+
+    def _names(self) -> list[str]:
+        found = [entry for entry in os.scandir(self.path) if entry.name.endswith(SUFFIX)]
+        return sorted(e.name for e in found if SHARD_NAME.fullmatch(e.name) and e.is_file(follow_symlinks=False))
+
+    def _open(self, path: Path) -> bool:
+        """Make known what a shard holds; False where it is gone."""
+        self._seen.add(path.name)
+        try:
+            self._index.add(open_shard(path))
+        except FileNotFoundError:
+            return False
+        except NewerFormatError as fault:
+            log.warning("feature cache: '%s' is not used: %s", path, fault)
+        except DamagedError as fault:
+            rename_bad(path, str(fault))
+        except OSError as error:
+            self._cannot_read(path, error)
+        return True
+
+    def _cannot_read(self, path: Path, error: OSError) -> None:
+        level = logging.DEBUG if self._warned else logging.WARNING  # a disk that fails fails often
+        log.log(level, "feature cache: cannot read '%s' (%s): computed again", path, error.strerror or error)
+        self._warned = True

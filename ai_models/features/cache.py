@@ -66,6 +66,10 @@ class FeatureCache:
         size = int(config.max_cache_size_gb * 2**30)
         return cls(config.cache_dir, size) if config.cache_features else None
 
+    def has(self, block_key: str, image_keys: Sequence[str]) -> bool:
+        """Say whether the cache knows a row of every image; none is read."""
+        return sum(len(hit.positions) for hit in self._block(block_key).find(packed(image_keys))) == len(image_keys)
+
     def get(self, block_key: str, image_keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return the rows that are there, by image key; arrays of the caller's own."""
         distinct = list(dict.fromkeys(image_keys))

@@ -22,7 +22,7 @@ from ai_models.features.keys import QUALITY, block_key, quality_key
 from ai_models.features.raw import Item, RawFeatures
 from ai_models.features.working import seen
 
-__all__ = ["ChunkExtractor", "Fresh"]
+__all__ = ["ChunkExtractor", "Fresh", "held"]
 
 _HELD_BYTES = 32 * 2**20  # of files that are in memory at once, beside one more
 
@@ -34,6 +34,8 @@ class Fresh:
     """Rows that were computed rather than found, by the name of their block and the content key of their image."""
 
     rows: dict[str, Rows] = field(default_factory=dict)
+    keys: dict[str, None] = field(default_factory=dict)
+    """Of all images, found ones as well, in their order."""
 
     def add(self, other: Fresh) -> None:
         """Take in the rows of another."""
@@ -73,8 +75,9 @@ class ChunkExtractor:
         errors: dict[int, str] = {}
         faults: dict[str, str] = {}
         fresh = Fresh({name: {} for name in self.names})
-        for part in _held(items, errors):
+        for part in held(items, errors):
             keys.update((row, key) for row, key, _ in part)
+            fresh.keys |= dict.fromkeys(key for _, key, _ in part)
             sources = {key: source for _, key, source in part if key not in faults}
             for name in self.names:
                 known[name].update(self._cached(name, [key for key in sources if key not in known[name]]))
@@ -153,28 +156,28 @@ class ChunkExtractor:
         return RawFeatures(blocks, errors, quality)
 
 
-def _held(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
+def held(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
     """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read."""
-    held: list[tuple[int, str, bytes | RGBImage]] = []
+    batch: list[tuple[int, str, bytes | RGBImage]] = []
     size = 0
     for row, item in enumerate(items):
         if not isinstance(item, (str, os.PathLike, bytes, np.ndarray)):
             raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
         if isinstance(item, np.ndarray):
-            held.append((row, _array_key(item, row), item))
+            batch.append((row, _array_key(item, row), item))
             continue
         try:
             data = item if isinstance(item, bytes) else images.read_bytes(item)
         except ImageError as error:
             errors[row] = str(error)
             continue
-        held.append((row, hashlib.sha256(data).hexdigest(), data))
+        batch.append((row, hashlib.sha256(data).hexdigest(), data))
         size += len(data)
         if size > _HELD_BYTES:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _array_key(image: NDArray[Any], row: int) -> str:

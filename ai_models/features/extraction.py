@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.cache import FeatureCache
 from ai_models.features.chunks import ChunkExtractor, Fresh
 from ai_models.features.keys import block_identity, block_key
+from ai_models.features.known import Known, known, read_known
 from ai_models.features.raw import Item, RawFeatures
 from ai_models.features.working import working_image, working_images
 
@@ -31,6 +33,8 @@ __all__ = [
     "working_image",
     "working_images",
 ]
+
+P = TypeVar("P", RawFeatures, RawFeatures | Known)
 
 _LEAST = 4  # images of a chunk, except the last: copies in one are computed once
 _KEEP_EVERY = 2.0  # seconds between writes to the cache: what a killed run loses at most, and fsyncs are few
@@ -53,12 +57,23 @@ def extract_raw(
         none = np.zeros((0, len(QUALITY_COLUMNS)), dtype=np.float32)
         return RawFeatures({block.name: work.blank(block, 0) for block in blocks}, {}, none)
     raw = RawFeatures({}, {})
-    for start, part in iter_raw(
-        items, blocks, config, cache=cache, workers=workers, chunk=chunk, on_error=on_error, label=label
-    ):
-        if len(part) == len(items):
+    keys: dict[int, str] = {}
+    work = ChunkExtractor(blocks, config, cache)
+
+    def run(part: Sequence[Item]) -> tuple[RawFeatures | Known, Fresh]:
+        return known(work, part) or work.run(part)
+
+    parts = _parts(items, work, run, workers=workers, chunk=chunk, on_error=on_error)
+    for start, part in _shown(parts, len(items), label):
+        if isinstance(part, Known):
+            keys.update((start + row, key) for row, key in part.keys.items())
+            raw.errors.update((start + row, error) for row, error in part.errors.items())
+        elif len(part) == len(items):
             return part
-        _store(raw, part, start, len(items))
+        else:
+            _store(raw, part, start, len(items))
+    for row in read_known(raw, keys, len(items), work, workers):
+        _store(raw, work.run(items[row : row + 1])[0], row, len(items))
     return raw
 
 
@@ -74,18 +89,29 @@ def iter_raw(
     label: str,
 ) -> Iterator[tuple[int, RawFeatures]]:
     """Compute the raw blocks of items chunk by chunk; see `HybridFeatureExtractor.iter_raw`."""
-    parts = _parts(items, ChunkExtractor(blocks, config, cache), workers, chunk, on_error)
-    return progress(parts, total=len(items), label=label, size=lambda part: len(part[1])) if label else parts
+    work = ChunkExtractor(blocks, config, cache)
+    parts = _parts(items, work, work.run, workers=workers, chunk=chunk, on_error=on_error)
+    return _shown(parts, len(items), label)
+
+
+def _shown(parts: Iterator[tuple[int, P]], total: int, label: str) -> Iterator[tuple[int, P]]:
+    return progress(parts, total=total, label=label, size=lambda part: len(part[1])) if label else parts
 
 
 def _parts(
-    items: Sequence[Item], work: ChunkExtractor, workers: int, chunk: int, on_error: str
-) -> Iterator[tuple[int, RawFeatures]]:
+    items: Sequence[Item],
+    work: ChunkExtractor,
+    run: Callable[[Sequence[Item]], tuple[P, Fresh]],
+    *,
+    workers: int,
+    chunk: int,
+    on_error: str,
+) -> Iterator[tuple[int, P]]:
     least = max(_LEAST, work.at_once)
     cuts = _cuts(len(items), least, max(chunk, least), worker_count(workers))
     keeper = _Keeper(work, keep=len(items) > 1)  # one image is not worth synced files: a service sees it once
     try:
-        results = map_ordered(lambda cut: work.run(items[cut]), cuts, workers=workers, backend="threads")
+        results = map_ordered(lambda cut: run(items[cut]), cuts, workers=workers, backend="threads")
         for cut, (part, fresh) in zip(cuts, results, strict=True):
             keeper.add(fresh)
             if part.errors and on_error == "raise":
@@ -94,7 +120,7 @@ def _parts(
                 raise DataError(f"{name} cannot be read as an image ({error}): mend it or leave it out")
             yield cut.start, part
     finally:
-        keeper.flush()
+        keeper.close()
 
 
 def _cuts(count: int, least: int, most: int, workers: int) -> list[slice]:
@@ -117,13 +143,22 @@ class _Keeper:
         self.cache = work.cache if keep else None
         self.keys = work.keys
         self.fresh = Fresh()
+        self.seen: dict[str, None] = {}
         self.flushed = time.monotonic()
 
     def add(self, fresh: Fresh) -> None:
         if self.cache is not None:
             self.fresh.add(fresh)
+            self.seen |= fresh.keys
             if time.monotonic() - self.flushed > _KEEP_EVERY:
                 self.flush()
+
+    def close(self) -> None:
+        """Put what is left, and let the next run find all of it in few files."""
+        self.flush()
+        if self.cache is not None:
+            for key in self.keys.values():
+                self.cache.merge(key, list(self.seen))
 
     def flush(self) -> None:
         for name, rows in self.fresh.rows.items():
