@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_models.core.errors import DataError
-from ai_models.core.paths import prepare_output_dir, require_dir, to_text
+from ai_models.core.paths import require_dir, to_text
 from ai_models.core.records import Manifest, Split, read_groups_csv
 from ai_models.core.settings import (
     AugmentationConfig,
@@ -77,7 +77,7 @@ def run(
     data_dir
         Folder of images, one folder a class, or train/val/test folders of such; only read.
     output_dir
-        Becomes the model directory; new or empty.
+        Becomes the model directory; new or empty, or where an earlier start of the same run was stopped.
     inspection, augmentation, features, preprocess, training, evaluation
         Settings of the stages; their defaults where None.
     groups_csv
@@ -96,16 +96,19 @@ def run(
     """
     # here, not above: whoever only wants the rows of a folder should not wait for the libraries of every stage
     from ai_models.augmentation import augment_manifest
+    from ai_models.augmentation.stage import COUNTS_FILE
     from ai_models.evaluation import evaluate_model
     from ai_models.features import HybridFeatureExtractor
     from ai_models.inspection import inspect_dataset
     from ai_models.splitting import split_for_training
-    from ai_models.training.trainer import STAGE_FOLDERS, HybridTrainer, train_model
+    from ai_models.training.trainer import HybridTrainer, train_model
+    from ai_models.training.unfinished import ModelDir
 
     training = training or TrainingConfig()
     features, preprocess = features or FeatureConfig(), preprocess or PreprocessConfig()
     require_dir(data_dir, what="--data-dir")
-    output = prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=STAGE_FOLDERS)
+    place = ModelDir(output_dir, overwrite=overwrite, whole_run=True)
+    again = overwrite or place.resumed
 
     tell("1/6 inspect   what the folder holds, and which images show one object")
     look = inspection or InspectionConfig(
@@ -114,25 +117,23 @@ def run(
         cache_dir=features.cache_dir,
         workers=training.workers,
     )
-    found = inspect_dataset(data_dir, output / "inspection", look, groups_csv=groups_csv, overwrite=overwrite)
+    folder = place.stage("inspection", ours="inspection.json")
+    found = inspect_dataset(data_dir, folder, look, groups_csv=groups_csv, overwrite=again)
 
     tell("2/6 split     sides and folds, objects whole")
     rows = found.manifest
     if not found.groups_complete:  # what the inspector left out, the split cannot do without
         rows = prepare_manifest(
-            data_dir,
-            manifest_csv=found.manifest_path,
-            groups_csv=groups_csv,
-            group_pattern=look.group_pattern,
-            features=features,
-            workers=look.workers,
-        )
+            data_dir, manifest_csv=found.manifest_path, groups_csv=groups_csv, group_pattern=look.group_pattern,
+            features=features, workers=look.workers,
+        )  # fmt: skip
     split = split_for_training(rows, test_size=training.test_size, folds=training.folds, seed=training.seed)
 
     tell("3/6 augment   copies of training photographs until the classes are balanced")
     copying = augmentation or AugmentationConfig(seed=training.seed, workers=training.workers)
     used = HybridTrainer(training, features, preprocess).features  # quick mode leaves some blocks out
-    rows = augment_manifest(split, output / "data", copying, features=used, preprocess=preprocess, overwrite=overwrite)
+    folder = place.stage("data", ours=COUNTS_FILE)
+    rows = augment_manifest(split, folder, copying, features=used, preprocess=preprocess, overwrite=again)
 
     tell("4/6 extract   features of every row, kept in the cache")
     if used.cache_features:  # without a cache, training would compute them again
@@ -140,12 +141,15 @@ def run(
 
     tell("5/6 train     cross-fit, combine, calibrate, judge")
     model_dir = train_model(
-        rows, output, training=training, features=features, preprocess=preprocess, overwrite=overwrite
-    )
+        rows, place.path, training=training, features=features, preprocess=preprocess,
+        overwrite=again, more_to_come=True,
+    )  # fmt: skip
 
     tell("6/6 evaluate  held-out figures with their uncertainty")
     judging = evaluation or EvaluationConfig(quick=training.quick_mode, seed=training.seed, workers=training.workers)
-    report = evaluate_model(model_dir, output / "report", judging, ood_dirs=ood_dirs, overwrite=overwrite)
+    folder = place.stage("report", ours="report.html")
+    report = evaluate_model(model_dir, folder, judging, ood_dirs=ood_dirs, overwrite=again)
+    place.finish()
     figures = json.loads((report.parent / "metrics.json").read_text(encoding="utf-8"))
     return RunResult(model_dir, report, figures)
 

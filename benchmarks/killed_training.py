@@ -2,8 +2,8 @@
 
     python benchmarks/killed_training.py WRITES BEFORE ARGUMENTS...
 
-runs ``amulet-ai ARGUMENTS`` and kills it at the WRITES-th file that it or its workers put under its final name: just
-before that (BEFORE = 1; the file lies there half named) or just after it (0). WRITES = 0: never.
+runs ``amulet-ai ARGUMENTS`` and kills it at the WRITES-th file that it puts under its final name (its workers' files
+are not counted): just before that (BEFORE = 1; the file lies there half named) or just after it (0). WRITES = 0: never.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ai_models.core.errors import OutputError
@@ -13,11 +14,23 @@ __all__ = ["MODELS", "REPORTS", "free_place", "new_file", "outside", "stem"]
 REPORTS, MODELS = Path("reports"), Path("saved_models")
 
 
-def free_place(parent: Path, name: str, suffix: str = "") -> Path:
-    """Return the first of ``name``, ``name-2``, ``name-3``, ... that does not exist in a folder, or is empty."""
+def free_place(
+    parent: Path, name: str, suffix: str = "", *, taken_up: Callable[[Path], bool] = lambda _: False
+) -> Path:
+    """Return the first of ``name``, ``name-2``, ``name-3``, ... that does not exist in a folder, or is empty.
+
+    Parameters
+    ----------
+    parent
+        The folder.
+    name, suffix
+        What the place is called.
+    taken_up
+        Says of what stands there whether it is to be taken up again.
+    """
     for number in itertools.count(1):
         place = parent / f"{name}{'' if number == 1 else f'-{number}'}{suffix}"
-        if not os.path.lexists(place) or (place.is_dir() and not any(place.iterdir())):
+        if not os.path.lexists(place) or (place.is_dir() and (taken_up(place) or not any(place.iterdir()))):
             return place
     raise AssertionError("unreachable: counting does not end")
 

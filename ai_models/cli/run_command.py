@@ -84,10 +84,11 @@ def command(
     their uncertainty).
     """
     from ai_models.pipeline import run
+    from ai_models.training.unfinished import is_unfinished
 
     result = run(
         data_dir,
-        outside(output_dir or free_place(MODELS, stem(data_dir)), data_dir),
+        outside(output_dir or free_place(MODELS, stem(data_dir), taken_up=is_unfinished), data_dir),
         inspection=build(InspectionConfig, values),
         augmentation=build(AugmentationConfig, values),
         features=build_features(values),

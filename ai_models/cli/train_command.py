@@ -60,17 +60,20 @@ def command(
 
     Images of one object never cross a fold; a folder that `augment` wrote is recognised by its manifest.csv,
     and its copies are used for fitting alone. Everything that is fitted is fitted inside the fold; every figure
-    comes from rows that the model has not seen.
+    comes from rows that the model has not seen. Killed and started again with the same words, it goes on where it
+    stood and ends with the same model.
     """
     from ai_models.pipeline import prepare_manifest
     from ai_models.splitting import split_for_training
     from ai_models.training import train_model
     from ai_models.training.card import beside
+    from ai_models.training.unfinished import is_unfinished
 
     sources.needed(data_dir, manifest)
     training = build(TrainingConfig, values)
     features, preprocess = build_features(values), PreprocessConfig(preset=values["preprocess"])
-    place = outside(output_dir or free_place(MODELS, sources.title(data_dir, manifest)), data_dir)
+    free = output_dir or free_place(MODELS, sources.title(data_dir, manifest), taken_up=is_unfinished)
+    place = outside(free, data_dir)
     rows = prepare_manifest(
         data_dir,
         manifest_csv=manifest,

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.artifacts import save_bundle
-from ai_models.artifacts.bundle import MODEL_FILES
 from ai_models.classifier import HybridClassifier
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError, SplitRefusedError
 from ai_models.core.logs import get_logger
-from ai_models.core.paths import prepare_output_dir, remove_parts
 from ai_models.core.predictions import Predictions
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
@@ -31,17 +29,9 @@ from ai_models.folds import assign_folds
 from ai_models.training.card import model_card
 from ai_models.training.cost_limit import within_limit
 from ai_models.training.figures import training_metrics
+from ai_models.training.unfinished import ModelDir
 
 __all__ = ["HybridTrainer", "TrainingResult", "train_model"]
-
-STAGE_FOLDERS = ("inspection", "data", "report")
-"""What the other stages of a whole run keep in the model directory."""
-_FILES = (
-    "training_config.json", "metrics.json", "manifest.csv", "training_features.npy", "oof_predictions.csv",
-    "MODEL_CARD.md",
-)  # fmt: skip
-UNFINISHED = ".unfinished"
-"""Folder in the model directory that holds what is worked out until the model is there."""
 
 _log = get_logger(__name__)
 
@@ -185,22 +175,21 @@ def train_model(
     features: FeatureConfig | None = None,
     preprocess: PreprocessConfig | None = None,
     overwrite: bool = False,
+    more_to_come: bool = False,
 ) -> Path:
     """Train and write a model directory; see `HybridTrainer.fit` and `ai_models.artifacts.bundle`.
 
     A training that was stopped at any moment goes on where it stood when it is called again with the same folder, and
-    ends with the same model: until the model is there, `UNFINISHED` in the folder holds what was worked out.
+    ends with the same model; see `ai_models.training.unfinished`. With `more_to_come` what is kept for that stays.
 
     Raises
     ------
     OutputError
         Before anything is trained, when the folder cannot be written or holds something else.
     """
-    folder = prepare_model_dir(output_dir, overwrite=overwrite)
-    checkpoints = Checkpoints(folder / UNFINISHED)
-    checkpoints.begin()
+    place = ModelDir(output_dir, overwrite=overwrite)
     trainer = HybridTrainer(training, features, preprocess)
-    result = trainer.fit(manifest, checkpoints)
+    result = trainer.fit(manifest, place.checkpoints)
     metrics = training_metrics(result)
     settings = {
         **result.model.metadata,
@@ -216,7 +205,7 @@ def train_model(
     }
     save_bundle(
         result.model,
-        folder,
+        place.path,
         {
             "training_config.json": _pretty(settings),
             "metrics.json": _pretty(metrics),
@@ -226,23 +215,9 @@ def train_model(
             "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
         },
     )
-    checkpoints.clear()
-    remove_parts(folder)
-    return folder
-
-
-def prepare_model_dir(output_dir: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Make the folder of a model, which may hold what other stages of a whole run or a stopped training left there.
-
-    Raises
-    ------
-    OutputError
-        As `ai_models.core.paths.prepare_output_dir`.
-    """
-    beside: tuple[str, ...] = (*STAGE_FOLDERS, UNFINISHED)
-    if (Path(output_dir) / UNFINISHED).is_dir():  # a training was stopped, perhaps while it wrote
-        beside += (*MODEL_FILES, *_FILES)
-    return prepare_output_dir(output_dir, ours="bundle.json", overwrite=overwrite, beside=beside)
+    if not more_to_come:
+        place.finish()
+    return place.path
 
 
 def _probes(manifest: Manifest) -> LabelProbes | None:

@@ -87,7 +87,7 @@ def test_settings_and_rows_reach_their_stages(stages, tmp_path):
     assert calls["files"] == rows.files
     assert calls["train"] == ((rows, tmp_path / "m"), {
         "training": given["training"], "features": given["features"], "preprocess": given["preprocess"],
-        "overwrite": False,
+        "overwrite": False, "more_to_come": True,
     })  # fmt: skip
     assert calls["evaluate"] == ((tmp_path / "m", tmp_path / "m" / "report", given["evaluation"]), {
         "ood_dirs": ["o"], "overwrite": False,
@@ -96,6 +96,27 @@ def test_settings_and_rows_reach_their_stages(stages, tmp_path):
         tmp_path / "m", tmp_path / "m" / "report" / "report.html", {"scored": 1},
     )  # fmt: skip
     assert len(said) == 6
+    assert not (tmp_path / "m" / ".unfinished").exists()
+
+
+def test_a_run_that_was_stopped_replaces_what_it_had_made_itself(stages, tmp_path, monkeypatch):
+    def stopped(model_dir, output, *_, **__):
+        (output / "half").mkdir(parents=True)
+        (model_dir / "bundle.json").write_text("{}", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ai_models.evaluation, "evaluate_model", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(stages.root, tmp_path / "m")
+    assert not stages.calls["train"][1]["overwrite"]
+    assert (tmp_path / "m" / ".unfinished").is_dir()
+    run(stages.root, tmp_path / "m")
+    assert all(stages.calls[stage][1]["overwrite"] for stage in ("inspect", "augment", "train", "evaluate"))
+    assert not (tmp_path / "m" / "report" / "half").exists()
+    assert not (tmp_path / "m" / ".unfinished").exists()
+    with pytest.raises(OutputError, match="--overwrite"):
+        run(stages.root, tmp_path / "m")
 
 
 def test_without_a_cache_nothing_is_extracted_twice(stages, tmp_path):

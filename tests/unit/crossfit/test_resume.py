@@ -118,6 +118,24 @@ def test_a_damaged_checkpoint_is_made_again(fitted: Fitted, tmp_path: Path) -> N
         np.testing.assert_array_equal(again[spec], unbroken[spec])
 
 
+def test_the_second_look_is_kept_too(fitted: Fitted, tmp_path: Path) -> None:
+    raw, rows = _rows()
+    raw.closer = RawFeatures(_rows(1)[0].blocks, {})
+    settings: dict[str, Any] = {"max_components": 8, "seed": 0, "workers": 1}
+    found = [cross_fit(EXTRACTOR, raw, rows, SPECS, checkpoints=Checkpoints(tmp_path), **settings) for _ in range(2)]
+    assert len(fitted) == 3 * len(SPECS)
+    for spec in SPECS:
+        assert found[0].closer is not None
+        assert found[1].closer is not None
+        np.testing.assert_array_equal(found[0].closer[spec], found[1].closer[spec])
+        assert (found[1].closer[spec] != found[1].logits[spec]).any()
+
+
+def _other_second_look(raw: RawFeatures, rows: FittingRows) -> tuple[RawFeatures, FittingRows, dict[str, Any]]:
+    raw.closer = RawFeatures(_rows(1)[0].blocks, {})
+    return raw, rows, {}
+
+
 def _other_feature(raw: RawFeatures, rows: FittingRows) -> tuple[RawFeatures, FittingRows, dict[str, Any]]:
     raw.blocks["lbp"][5, 7] += 1e-3
     return raw, rows, {}
@@ -143,11 +161,12 @@ def _unreadable(raw: RawFeatures, rows: FittingRows) -> tuple[RawFeatures, Fitti
         _other_label,
         _other_folds,
         _unreadable,
+        _other_second_look,
         lambda raw, rows: (raw, rows, {"seed": 1}),
         lambda raw, rows: (raw, rows, {"max_components": 6}),
         lambda raw, rows: (raw, rows, {"use_copies": False}),
     ],
-    ids=["feature", "label", "folds", "unreadable", "seed", "components", "copies"],
+    ids=["feature", "label", "folds", "unreadable", "second look", "seed", "components", "copies"],
 )
 def test_what_depends_on_other_input_is_not_taken(change: Any, fitted: Fitted, tmp_path: Path) -> None:
     _fit(Checkpoints(tmp_path), *_rows())
