@@ -13,15 +13,17 @@ The data's way, one stage after the other; `pipeline` is the whole of it on one 
                      -> why a prediction is what it is                                         amulet-ai explain
       7 serving        -> answers over HTTP, files for a server      production_deployment.py  amulet-ai serve, deploy
 
-Below the stages, from the top down: `reporting` (charts and pages), `artifacts` (what a model directory holds),
-`crossfit` (grouped out-of-fold fitting), `explaining` (why a model says what it says), `classifier` (the thing that is
-saved), `duplicates` (which images show one object), `features` and `ensemble`, then `execution`, `transforms`,
-`corruptions`, `preprocessing`, `quality`, `folds`, `metrics`, then `backgrounds` (found and replaced), and `core`.
+Below the stages, from the top down: `reporting` (charts and pages), `predictor` (a model that is warm), `artifacts`
+(what a model directory holds), `crossfit` (grouped out-of-fold fitting), `explaining` (why a model says what it says),
+`classifier` (the thing that is saved), `duplicates` (which images show one object), `features` and `ensemble`, then
+`execution`, `transforms`, `corruptions`, `preprocessing`, `quality`, `folds`, `metrics`, then `backgrounds` (found and
+replaced), and `core`.
 ``setup.cfg`` says who may import whom.
 
 >>> import ai_models
 >>> model = ai_models.load_model("saved_models/mine")  # doctest: +SKIP
 >>> model.predict_one("photograph.jpg").verdict  # doctest: +SKIP
+>>> ai_models.Predictor.load("saved_models/mine").predict("photograph.jpg").verdict  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
     from ai_models.features.base import BaseFeatureExtractor
     from ai_models.features.hybrid import HybridFeatureExtractor
+    from ai_models.predictor import Predictor
 
 __all__ = [
     "BaseFeatureExtractor",
@@ -49,6 +52,7 @@ __all__ = [
     "Manifest",
     "Prediction",
     "Predictions",
+    "Predictor",
     "PreprocessConfig",
     "TrainingConfig",
     "__version__",
@@ -65,6 +69,7 @@ __getattr__ = lazy_names(
         "Manifest": "ai_models.core.records",
         "Prediction": "ai_models.core.predictions",
         "Predictions": "ai_models.core.predictions",
+        "Predictor": "ai_models.predictor",
         "PreprocessConfig": "ai_models.core.settings",
         "TrainingConfig": "ai_models.core.settings",
         "load_model": "ai_models.artifacts",

@@ -221,6 +221,8 @@ class Predictions:
         details
             Why there is nothing, for each row of the result; those at `places` are not used.
         """
+        if np.array_equal(places, np.arange(len(details))):
+            return self
         others = np.setdiff1d(np.arange(len(details)), places)
         nothing = Predictions.unreadable(self.classes, [details[i] for i in others.tolist()])
         return Predictions.concatenated([self, nothing]).take(np.argsort(np.concatenate([places, others])))

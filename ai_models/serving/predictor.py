@@ -9,22 +9,17 @@ import time
 from collections.abc import Callable
 
 import anyio
-import numpy as np
 from anyio import to_thread
 
-from ai_models.artifacts import load_model, read_bundle
-from ai_models.classifier import HybridClassifier
 from ai_models.core.images import decode, refuse_larger
 from ai_models.core.paths import to_text
 from ai_models.core.predictions import OodVerdict, Prediction, Reason
-from ai_models.core.settings import FeatureConfig
+from ai_models.predictor import Predictor as WarmPredictor
 from ai_models.serving.problems import Problem, too_large
 from ai_models.serving.schemas import PredictResponse
 from ai_models.serving.settings import ServiceSettings
 
 __all__ = ["Predictor", "from_base64", "respond"]
-
-_VERSION_DIGITS = 12
 
 
 class Predictor:
@@ -32,25 +27,18 @@ class Predictor:
 
     Parameters
     ----------
-    model
-        The classifier.
-    version
-        What answers call it.
+    warm
+        The loaded model.
     settings
         Limits.
     """
 
-    def __init__(self, model: HybridClassifier, version: str, settings: ServiceSettings) -> None:
-        model.extractor.workers = 1
-        self._model = model
-        self._sizes = (model.extractor.config or FeatureConfig()).image_sizes
+    def __init__(self, warm: WarmPredictor, settings: ServiceSettings) -> None:
+        self._warm = warm
         self._settings = settings
         self._turns = anyio.CapacityLimiter(settings.threads)
-        self.version = version
-        self.classes = tuple(to_text(name) for name in model.classes)
-        model.predict_batch(
-            [np.full((self._sizes[0], self._sizes[0], 3), 128, dtype=np.uint8)]
-        )  # networks start here, once
+        self.version = warm.version
+        self.classes = tuple(to_text(name) for name in warm.classes)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], settings: ServiceSettings) -> Predictor:
@@ -61,8 +49,7 @@ class Predictor:
         BundleError
             When it is incomplete, altered or of other versions.
         """
-        version = str(read_bundle(directory).get("model_digest", ""))[:_VERSION_DIGITS]
-        return cls(load_model(directory), version, settings)
+        return cls(WarmPredictor.load(directory), settings)
 
     async def predict(self, image: Callable[[], bytes]) -> Prediction:
         """Judge one image in a thread, after those that came before.
@@ -86,10 +73,10 @@ class Predictor:
         if len(data) > self._settings.max_bytes:
             raise too_large(self._settings.max_bytes)
         limit = self._settings.max_pixels
-        if len(self._sizes) == 1:
-            return self._model.predict_one(decode(data, size=self._sizes[0], max_pixels=limit))
+        if len(self._warm.image_sizes) == 1:
+            return self._warm.predict(decode(data, size=self._warm.image_sizes[0], max_pixels=limit))
         refuse_larger(data, limit)  # blocks of several sizes: each is reduced from the file itself
-        said = self._model.predict_one(data)
+        said = self._warm.predict(data)
         if said.verdict is OodVerdict.UNREADABLE:
             decode(data, max_pixels=limit)  # says why, typed
         return said

@@ -88,6 +88,25 @@ def test_the_examples_run(photographs, tmp_path, monkeypatch, capsys):
     assert "cost 0.400 [0.000, 1.000]" in printed
 
 
+def test_the_warm_predictor_of_the_page_answers(photographs, model_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mine").symlink_to(model_dir)
+    (tmp_path / "photograph.jpg").symlink_to(next(photographs.rglob("*.*")))
+    for code in re.findall(r"^```python\n(.*?)^```$", _page("latency.md"), re.MULTILINE | re.DOTALL):
+        exec(compile(code, "latency.md", "exec"), {})
+    assert capsys.readouterr().out.split()[0] in {str(v) for v in OodVerdict} - {"unreadable"}
+
+
+def test_the_table_of_latency_is_that_of_its_figures(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import json
+
+    from latency import RESULTS, table
+
+    assert table(json.loads(RESULTS.read_text(encoding="utf-8"))) in _page("latency.md")
+
+
 def _predictions_csv():
     verdicts = (OodVerdict.IN_DOMAIN, OodVerdict.UNSURE, OodVerdict.IN_DOMAIN)
     rows = Predictions(

@@ -11,6 +11,7 @@ import pytest
 from ai_models.core.errors import ImageError
 from ai_models.core.predictions import OodVerdict
 from ai_models.core.settings import FeatureConfig
+from ai_models.predictor import Predictor as WarmPredictor
 from ai_models.serving.predictor import Predictor
 from ai_models.serving.settings import ServiceSettings
 
@@ -35,7 +36,7 @@ class _Model:
 def predict():
     def told(preset: str, data: bytes, **limits: int) -> Any:
         model = _Model(preset)
-        Predictor(model, "1", ServiceSettings(**limits))._predict(lambda: data)  # type: ignore[arg-type]
+        Predictor(WarmPredictor(model, "1"), ServiceSettings(**limits))._predict(lambda: data)  # type: ignore[arg-type]
         return model.seen[0]
 
     return told
