@@ -126,7 +126,7 @@ class FeatureConfig(Config):
         "torch (fp32, slow: the reference); a GPU always has torch",
         choices=("onnxruntime", "openvino", "torch"),
     )
-    batch_size: int = setting(32, "images a network batch on a GPU; a CPU takes four of them at a time", ge=1, le=4096)
+    batch_size: int = setting(32, "images a network batch on a GPU; a CPU takes two of them at a time", ge=1, le=4096)
     cache_features: bool = setting(True, "keep features on disk between runs")
     cache_dir: str = setting("feature_cache", "folder of the feature cache")
     max_cache_size_gb: float = setting(2.0, "size from which the least recently used features are dropped", ge=0.001)

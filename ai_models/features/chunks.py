@@ -62,32 +62,37 @@ class ChunkExtractor:
         self.blocks = blocks
         self.config = config
         self.cache = cache
-        self.at_once = max(block.at_once for block in blocks)
         self.quality_side = min(block.image_size for block in blocks)
         self.names = (*(block.name for block in blocks), QUALITY)
         self.keys = {block.name: block_key(block, config) for block in blocks} if cache is not None else {}
         self.keys[QUALITY] = quality_key(self.quality_side)
 
     def run(self, items: Sequence[Item]) -> tuple[RawFeatures, Fresh]:
-        """Return the raw blocks of a chunk, and what of them the cache does not know."""
+        """Return the raw blocks of a chunk, and what of them the cache does not know.
+
+        Files are read and decoded one after the other, or as many as are looked up together; then one block after the
+        other sees all squares, so that its code and tables stay in the processor's caches.
+        """
         known: dict[str, Rows] = {name: {} for name in self.names}
         keys: dict[int, str] = {}
         errors: dict[int, str] = {}
         faults: dict[str, str] = {}
         fresh = Fresh({name: {} for name in self.names})
-        for part in held(items, errors):
+        squares: dict[str, dict[int, RGBImage]] = {}
+        for part in held(items, errors, 1 if self.cache is None else 0):
             keys.update((row, key) for row, key, _ in part)
             fresh.keys |= dict.fromkeys(key for _, key, _ in part)
-            sources = {key: source for _, key, source in part if key not in faults}
+            sources = {key: source for _, key, source in part if key not in faults and key not in squares}
             for name in self.names:
                 known[name].update(self._cached(name, [key for key in sources if key not in known[name]]))
-            missing = [key for key in sources if any(key not in known[name] for name in self.names)]
-            for start in range(0, len(missing), self.at_once):
-                few = {key: sources[key] for key in missing[start : start + self.at_once]}
-                computed = self._computed(few, known, faults)
-                fresh.add(computed)
-                for name, rows in computed.rows.items():
-                    known[name].update(rows)
+            self._decode(sources, known, squares, fresh.rows[QUALITY], faults)
+        for block in self.blocks:
+            need = [key for key in squares if key not in known[block.name]]
+            if need:
+                rows = self.compute(block, [squares[key][block.image_size] for key in need])
+                fresh.rows[block.name] = dict(zip(need, rows, strict=True))
+        for name, computed in fresh.rows.items():
+            known[name].update(computed)
         errors |= {row: faults[key] for row, key in keys.items() if key in faults}
         good = {row: key for row, key in keys.items() if key not in faults}
         return self._gathered(len(items), good, known, errors), fresh
@@ -113,28 +118,27 @@ class ChunkExtractor:
         row = self.compute(block, [np.zeros((block.image_size, block.image_size, 3), dtype=np.uint8)])
         return np.zeros((count, *row.shape[1:]), dtype=row.dtype)
 
-    def _computed(
-        self, sources: Mapping[str, bytes | RGBImage], known: Mapping[str, Rows], faults: dict[str, str]
-    ) -> Fresh:
-        """Return what is missing of a few images; why one cannot be read goes into `faults`."""
-        fresh = Fresh({name: {} for name in self.names})
-        squares: dict[str, dict[int, RGBImage]] = {}
+    def _decode(
+        self,
+        sources: Mapping[str, bytes | RGBImage],
+        known: Mapping[str, Rows],
+        squares: dict[str, dict[int, RGBImage]],
+        judged: Rows,
+        faults: dict[str, str],
+    ) -> None:
+        """Fill in the squares and the quality of images that are not wholly known, and why one cannot be read."""
         for key, source in sources.items():
             sizes = dict.fromkeys(block.image_size for block in self.blocks if key not in known[block.name])
             side = None if key in known[QUALITY] else self.quality_side
+            if not sizes and side is None:
+                continue
             try:
                 squares[key], quality = seen(source, sizes, self.config, side)
             except ImageError as error:
                 faults[key] = str(error)
                 continue
             if quality is not None:
-                fresh.rows[QUALITY][key] = quality
-        for block in self.blocks:
-            need = [key for key in squares if key not in known[block.name]]
-            if need:
-                rows = self.compute(block, [squares[key][block.image_size] for key in need])
-                fresh.rows[block.name] = dict(zip(need, rows, strict=True))
-        return fresh
+                judged[key] = quality
 
     def _cached(self, name: str, keys: list[str]) -> Rows:
         return self.cache.get(self.keys[name], keys) if self.cache is not None and keys else {}
@@ -156,28 +160,37 @@ class ChunkExtractor:
         return RawFeatures(blocks, errors, quality)
 
 
-def held(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
-    """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read."""
+def held(
+    items: Sequence[Item], errors: dict[int, str], most: int = 0
+) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
+    """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read.
+
+    Where nothing is looked up one at a time is best: a file is then still in the processor's caches when it is decoded.
+    """
     batch: list[tuple[int, str, bytes | RGBImage]] = []
     size = 0
     for row, item in enumerate(items):
-        if not isinstance(item, (str, os.PathLike, bytes, np.ndarray)):
-            raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
-        if isinstance(item, np.ndarray):
-            batch.append((row, _array_key(item, row), item))
-            continue
         try:
-            data = item if isinstance(item, bytes) else images.read_bytes(item)
+            key, source = _opened(item, row)
         except ImageError as error:
             errors[row] = str(error)
             continue
-        batch.append((row, hashlib.sha256(data).hexdigest(), data))
-        size += len(data)
-        if size > _HELD_BYTES:
+        batch.append((row, key, source))
+        size += len(source) if isinstance(source, bytes) else 0
+        if len(batch) == most or size > _HELD_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _opened(item: Item, row: int) -> tuple[str, bytes | RGBImage]:
+    if isinstance(item, np.ndarray):
+        return _array_key(item, row), item
+    if not isinstance(item, (str, os.PathLike, bytes)):
+        raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
+    data = item if isinstance(item, bytes) else images.read_bytes(item)
+    return hashlib.sha256(data).hexdigest(), data
 
 
 def _array_key(image: NDArray[Any], row: int) -> str:

@@ -37,7 +37,7 @@ __all__ = ["CnnExtractor", "WideCnnExtractor"]
 
 log = get_logger(__name__)
 
-_CPU_BATCH = 4
+_CPU_BATCH = 2
 """Images a run on the CPU: activations of more no longer fit the caches, and the rate falls by a tenth."""
 
 _FULL_PRECISION = {"onnxruntime": "ort-fp32-cpu", "torch": "torch-fp32-cpu"}

@@ -36,7 +36,7 @@ __all__ = [
 
 P = TypeVar("P", RawFeatures, RawFeatures | Known)
 
-_LEAST = 4  # images of a chunk, except the last: copies in one are computed once
+_LEAST, _MOST = 4, 32  # images of a chunk, except the last; a network on a GPU may want more at once
 _KEEP_EVERY = 2.0  # seconds between writes to the cache: what a killed run loses at most, and fsyncs are few
 
 
@@ -107,8 +107,9 @@ def _parts(
     chunk: int,
     on_error: str,
 ) -> Iterator[tuple[int, P]]:
-    least = max(_LEAST, work.at_once)
-    cuts = _cuts(len(items), least, max(chunk, least), worker_count(workers))
+    least = max(_LEAST, *(block.at_once for block in work.blocks))
+    most = max(min(chunk, _MOST), least)
+    cuts = _cuts(len(items), least, most, worker_count(workers))
     keeper = _Keeper(work, keep=len(items) > 1)  # one image is not worth synced files: a service sees it once
     try:
         results = map_ordered(lambda cut: run(items[cut]), cuts, workers=workers, backend="threads")
@@ -130,7 +131,8 @@ def _cuts(count: int, least: int, most: int, workers: int) -> list[slice]:
     """
     cuts, start = [], 0
     while start < count:
-        size = min(most, max(least, (count - start) // (2 * workers) // least * least))
+        share = (count - start) // (2 * workers) // least * least if workers > 1 else most
+        size = min(most, max(least, share))
         cuts.append(slice(start, min(start + size, count)))
         start += size
     return cuts

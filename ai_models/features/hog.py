@@ -23,17 +23,16 @@ _SPAN = 511  # differences of two bytes: -255 to 255
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return orientation bin and magnitude of every possible gradient, flat over (row difference, column difference).
+def _orientation_of() -> NDArray[np.uint8]:
+    """Return the orientation bin of every possible gradient, flat over (row difference, column difference).
 
-    Bytes have only 511 x 511 gradients, so one look-up replaces an arctangent and a root for each pixel.
+    Bytes have only 511 x 511 gradients, so one look-up replaces an arctangent for each pixel.
     """
     difference = np.arange(-255, 256, dtype=np.float64)
-    down, right = difference[:, None], difference[None, :]
-    angle = np.rad2deg(np.arctan2(down, right)) % 180
+    angle = np.rad2deg(np.arctan2(difference[:, None], difference[None, :])) % 180
     edges = 180.0 / ORIENTATIONS * np.arange(1, ORIENTATIONS + 1)
     orientation = np.searchsorted(edges, angle, side="right").clip(max=ORIENTATIONS - 1)
-    return orientation.ravel().astype(np.int64), np.hypot(down, right).ravel()
+    return orientation.ravel().astype(np.uint8)
 
 
 @lru_cache(maxsize=8)
@@ -61,14 +60,14 @@ def hog(grey: NDArray[np.uint8]) -> FloatArray:
     side = grey.shape[0]
     cells = side // CELL
     signed = grey.astype(np.int32)
-    gradient = np.full((side, side), 255 * _SPAN + 255, dtype=np.int32)
-    gradient[1:-1] += (signed[2:] - signed[:-2]) * _SPAN
-    gradient[:, 1:-1] += signed[:, 2:] - signed[:, :-2]
-    index = gradient[: cells * CELL, : cells * CELL].ravel()
-    orientation, magnitude = _tables()
-    votes = np.bincount(
-        _cell_offsets(side) + orientation[index], weights=magnitude[index], minlength=cells * cells * ORIENTATIONS
-    )
+    down, right = np.zeros((2, side, side), dtype=np.int32)
+    np.subtract(signed[2:], signed[:-2], out=down[1:-1])
+    np.subtract(signed[:, 2:], signed[:, :-2], out=right[:, 1:-1])
+    used = slice(cells * CELL)
+    down, right = down[used, used].ravel(), right[used, used].ravel()
+    bins = _cell_offsets(side) + _orientation_of()[(down + 255) * _SPAN + (right + 255)]
+    magnitude = np.sqrt(down * down + right * right)
+    votes = np.bincount(bins, weights=magnitude, minlength=cells * cells * ORIENTATIONS)
     histograms = votes.reshape(cells, cells, ORIENTATIONS) / (CELL * CELL)
     windows = np.lib.stride_tricks.sliding_window_view(histograms, (BLOCK, BLOCK), axis=(0, 1))
     blocks = windows.transpose(0, 1, 3, 4, 2).reshape(-1, BLOCK * BLOCK * ORIENTATIONS)

@@ -156,7 +156,17 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         """
         for block in self._blocks():
             self._encoder(block)
-        return self.encode(self.extract_raw(X))
+        items = _as_list(X)
+        if len(items) < 2:
+            return self.encode(extraction.extract_raw(items, **self._how(self._preprocess(), "raise", "extract")))
+        encoded: FloatArray | None = None
+        for start, part in self.iter_raw(items):  # encoded while the workers go on, so that descriptors do not pile up
+            rows = self.encode(part)
+            if encoded is None:
+                encoded = np.empty((len(items), rows.shape[1]), dtype=np.float32)
+            encoded[start : start + len(rows)] = rows
+        assert encoded is not None
+        return encoded
 
     def extract_batch(self, items: Iterable[Item]) -> FloatArray:
         """Return float32 (n, d); the same as `transform`."""

