@@ -1,4 +1,7 @@
-"""Run one function over many items, in order, on threads or processes; every library's own threads are set here."""
+"""Run one function over many items, in order, on threads or processes; every library's own threads are set here.
+
+An engine that is in use (`ai_models.cluster`) takes over what would run on processes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import cv2
 import joblib
@@ -20,7 +23,16 @@ from threadpoolctl import ThreadpoolController
 from ai_models.core.errors import ConfigError
 from ai_models.core.progress import progress
 
-__all__ = ["Backend", "map_ordered", "one_torch_thread", "single_threaded_libraries", "worker_count"]
+__all__ = [
+    "Backend",
+    "Engine",
+    "engine_in_use",
+    "handing_over",
+    "map_ordered",
+    "one_torch_thread",
+    "single_threaded_libraries",
+    "worker_count",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,6 +42,31 @@ _BACKENDS = ("threads", "processes")
 _AHEAD = 4  # tasks in flight a worker: enough that none waits for the one that is slow, few enough to bound memory
 _CHUNK = 16  # most items that one message to another process carries
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class Engine(Protocol):
+    """Processes elsewhere, which take over what `map_ordered` would run on processes of this machine."""
+
+    def map(self, fn: Callable[[T], R], items: Iterable[T], *, total: int | None) -> Iterator[R]:
+        """Yield ``fn(item)`` for each item, in order, computed with every library at one thread."""
+
+
+_ENGINES: list[Engine] = []
+
+
+@contextlib.contextmanager
+def handing_over(engine: Engine) -> Iterator[None]:
+    """Let an engine take over within; of several the last. It is a setting of the whole process."""
+    _ENGINES.append(engine)
+    try:
+        yield
+    finally:
+        _ENGINES.remove(engine)
+
+
+def engine_in_use() -> Engine | None:
+    """Return the engine that work is handed over to; None where it stays on this machine."""
+    return _ENGINES[-1] if _ENGINES else None
 
 
 def worker_count(workers: int) -> int:
@@ -140,6 +177,8 @@ def map_ordered(
 ) -> Iterator[R]:
     """Yield ``fn(item)`` for each item, in the order of the items, computed on several workers.
 
+    What would run on processes goes to the engine that is in use, if any, which has its own number of workers.
+
     Items are drawn only a few ahead of what is consumed, so neither they nor the results pile up. Within the
     workers (and in the consumer, while it iterates) every numeric library runs on one thread.
 
@@ -180,7 +219,10 @@ def map_ordered(
         total = len(items)
     if total is not None:
         count = max(1, min(count, total))
-    if count == 1:
+    engine = engine_in_use()
+    if engine is not None and backend == "processes":
+        results = engine.map(fn, items, total=total)
+    elif count == 1:
         results = _in_turn(fn, items)
     elif backend == "threads":
         results = _on_threads(fn, items, count)

@@ -9,6 +9,7 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
+from ai_models.cli.engine import on_an_engine
 from ai_models.cli.options import (
     PLACE,
     build_features,
@@ -29,6 +30,7 @@ from ai_models.core.settings import PreprocessConfig, TrainingConfig
 @preprocess_setting
 @settings(TrainingConfig, "seed", "workers")
 @overwrite
+@on_an_engine
 def command(
     data_dir: Path | None,
     manifest: Path | None,

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ai_models.cli.command import declare
+from ai_models.cli.engine import on_an_engine
 from ai_models.cli.headline import headline
 from ai_models.cli.options import (
     PLACE,
@@ -69,6 +70,7 @@ from ai_models.core.settings import (
 @preprocess_setting
 @settings(EvaluationConfig, "bootstrap_draws", "gallery_size", "leak_meter")
 @overwrite
+@on_an_engine
 def command(
     data_dir: Path,
     output_dir: Path | None,

@@ -10,6 +10,7 @@ import click
 
 from ai_models.cli import sources
 from ai_models.cli.command import declare
+from ai_models.cli.engine import on_an_engine
 from ai_models.cli.headline import network_lines
 from ai_models.cli.options import (
     PLACE,
@@ -48,6 +49,7 @@ _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanc
 @feature_settings
 @preprocess_setting
 @overwrite
+@on_an_engine
 def command(
     data_dir: Path | None,
     manifest: Path | None,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 __all__ = [
     "AmuletError",
     "BundleError",
+    "ClusterError",
     "ConfigError",
     "DataError",
     "ImageError",
@@ -77,3 +78,7 @@ class BundleError(AmuletError, ValueError):
 
 class MissingExtraError(AmuletError, ImportError):
     """An optional part that is not installed; the text carries the pip line."""
+
+
+class ClusterError(AmuletError, RuntimeError):
+    """A cluster that cannot be reached, or whose machines would not give the results of this one."""

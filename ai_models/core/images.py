@@ -52,6 +52,7 @@ __all__ = [
     "Probe",
     "RGBImage",
     "Verdict",
+    "bound_by_header",
     "decode",
     "decode_for",
     "decoder_id",
@@ -164,6 +165,11 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, max_
     if len(data) > max_bytes:
         raise ImageError(Verdict.BOMB, f"more than the {max_bytes:,} bytes that are read")
     return data
+
+
+def bound_by_header(data: bytes, max_pixels: int) -> None:
+    """Raise an ImageError where the header of a file in memory declares more pixels; what is no image passes."""
+    _bound_by_header(io.BytesIO(data), max_pixels)
 
 
 def decode(data: bytes, *, size: int | None = None, max_pixels: int = MAX_PIXELS) -> RGBImage:

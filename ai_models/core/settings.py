@@ -14,6 +14,7 @@ __all__ = [
     "AUGMENTATION_PRESETS",
     "NETWORKS",
     "AugmentationConfig",
+    "ComputeConfig",
     "DownloadConfig",
     "EvaluationConfig",
     "ExplainConfig",
@@ -294,6 +295,23 @@ class TrainingConfig(Config):
         found = super().faults()
         if self.cv_folds == 1:
             found.append("cv_folds must be at least 2, got 1")
+        return found
+
+
+@dataclass(frozen=True)
+class ComputeConfig(Config):
+    """Where features and fits are computed; no result depends on it."""
+
+    engine: str = setting("local", "local (this machine) or dask (a Dask cluster)", choices=("local", "dask"))
+    scheduler: str = setting(
+        "",
+        "address of a Dask scheduler, such as tcp://10.0.0.1:8786; empty to start workers on this machine",
+    )
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if not found and self.scheduler and self.engine != "dask":
+            found.append(f"scheduler '{self.scheduler}' is of a Dask cluster: add --engine dask, or leave it out")
         return found
 
 

@@ -15,6 +15,7 @@ from ai_models.core import images
 from ai_models.core.errors import DataError, ImageError
 from ai_models.core.images import RGBImage
 from ai_models.core.quality_levels import QUALITY_COLUMNS
+from ai_models.core.remote_files import is_url, read_file
 from ai_models.core.settings import PreprocessConfig
 from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.cache import FeatureCache
@@ -189,8 +190,12 @@ def _opened(item: Item, row: int) -> tuple[str, bytes | RGBImage]:
         return _array_key(item, row), item
     if not isinstance(item, (str, os.PathLike, bytes)):
         raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
-    data = item if isinstance(item, bytes) else images.read_bytes(item)
+    data = item if isinstance(item, bytes) else _read(item)
     return hashlib.sha256(data).hexdigest(), data
+
+
+def _read(item: str | os.PathLike[str]) -> bytes:
+    return read_file(item) if isinstance(item, str) and is_url(item) else images.read_bytes(item)
 
 
 def _array_key(image: NDArray[Any], row: int) -> str:

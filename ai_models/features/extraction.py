@@ -1,14 +1,15 @@
-"""From items to raw blocks on several threads: in order, a bounded number of images ahead. Nothing is fitted here."""
+"""From items to raw blocks on several threads or a cluster: in order, bounded ahead. Nothing is fitted here."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ai_models.cluster import cluster_in_use
 from ai_models.core.errors import DataError
 from ai_models.core.paths import to_text
 from ai_models.core.progress import progress
@@ -18,6 +19,7 @@ from ai_models.execution import map_ordered, worker_count
 from ai_models.features.base import BaseFeatureExtractor
 from ai_models.features.cache import FeatureCache
 from ai_models.features.chunks import ChunkExtractor, Fresh
+from ai_models.features.cluster_chunks import computed_elsewhere, may_travel
 from ai_models.features.keys import block_identity, block_key
 from ai_models.features.known import Known, known, read_known
 from ai_models.features.raw import Item, RawFeatures
@@ -37,6 +39,7 @@ __all__ = [
 P = TypeVar("P", RawFeatures, RawFeatures | Known)
 
 _LEAST, _MOST = 4, 32  # images of a chunk, except the last; a network on a GPU may want more at once
+_ON_A_CLUSTER = 64  # most images of a chunk there: what a lost worker costs, and what one write to the cache holds
 _KEEP_EVERY = 2.0  # seconds between writes to the cache: what a killed run loses at most, and fsyncs are few
 
 
@@ -107,13 +110,9 @@ def _parts(
     chunk: int,
     on_error: str,
 ) -> Iterator[tuple[int, P]]:
-    least = max(_LEAST, *(block.at_once for block in work.blocks))
-    most = max(min(chunk, _MOST), least)
-    cuts = _cuts(len(items), least, most, worker_count(workers))
     keeper = _Keeper(work, keep=len(items) > 1)  # one image is not worth synced files: a service sees it once
     try:
-        results = map_ordered(lambda cut: run(items[cut]), cuts, workers=workers, backend="threads")
-        for cut, (part, fresh) in zip(cuts, results, strict=True):
+        for cut, part, fresh in _computed(items, work, run, workers, chunk):
             keeper.add(fresh)
             if part.errors and on_error == "raise":
                 row, error = min(part.errors.items())
@@ -122,6 +121,26 @@ def _parts(
             yield cut.start, part
     finally:
         keeper.close()
+
+
+def _computed(
+    items: Sequence[Item],
+    work: ChunkExtractor,
+    run: Callable[[Sequence[Item]], tuple[P, Fresh]],
+    workers: int,
+    chunk: int,
+) -> Iterator[tuple[slice, P, Fresh]]:
+    """Yield each part in order, and what of it has still to be put into the cache."""
+    least = max(_LEAST, *(block.at_once for block in work.blocks))
+    cluster = cluster_in_use()
+    if cluster is not None and may_travel(items):
+        cuts = _cuts(len(items), least, max(_ON_A_CLUSTER, least), cluster.threads)
+        results: Iterator[Any] = computed_elsewhere(cluster, work, (items[cut] for cut in cuts))
+    else:
+        cuts = _cuts(len(items), least, max(min(chunk, _MOST), least), worker_count(workers))
+        results = map_ordered(lambda cut: run(items[cut]), cuts, workers=workers, backend="threads")
+    for cut, (part, fresh) in zip(cuts, results, strict=True):
+        yield cut, part, fresh
 
 
 def _cuts(count: int, least: int, most: int, workers: int) -> list[slice]:

@@ -15,7 +15,7 @@ from ai_models.core.images import RGBImage
 __all__ = ["Item", "RawFeatures"]
 
 Item = str | os.PathLike[str] | bytes | RGBImage
-"""A path, the bytes of an image file, or an RGB image: uint8 (h, w, 3)."""
+"""A path, a URL (as str), the bytes of an image file, or an RGB image: uint8 (h, w, 3)."""
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 
 from ai_models.cli import main
 from ai_models.core.records import ImageRecord, Manifest, Split
+from ai_models.core.settings import ComputeConfig
 
 STAGES = {
     "download": ["ai_models.downloading.download"],
@@ -39,6 +42,7 @@ TOGETHER = {  # options that are refused alone
     "wide_backbone": ("--preset", "accurate"),
     "wide_weights": ("--preset", "accurate"),
     "wide_image_size": ("--preset", "accurate"),
+    "scheduler": ("--engine", "dask"),
 }
 PLACES = {
     "download": ("--csv", "l.csv", "--output-dir", "o"),
@@ -68,6 +72,12 @@ def _calls(monkeypatch: pytest.MonkeyPatch, command: str, arguments: tuple[str, 
 
         return called
 
+    @contextmanager
+    def computing(config: ComputeConfig, **where: Any) -> Iterator[None]:
+        seen.append(("computing", config, sorted(where.items())))
+        yield
+
+    monkeypatch.setattr("ai_models.cluster.computing", computing)
     for target in STAGES[command]:
         module, name = target.rsplit(".", 1)
         monkeypatch.setattr(f"{module}.{name}", stage(name, target == STAGES[command][-1]))
