@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import ConfigError, DataError
 from ai_models.core.paths import atomic_write, prepare_output_dir, write_bytes
 from ai_models.core.records import Manifest, Split
+from ai_models.core.rng import generator
 from ai_models.core.settings import FeatureConfig, PreprocessConfig
+from ai_models.features.base import FloatArray
 from ai_models.features.hybrid import HybridFeatureExtractor
 
 __all__ = ["FeatureTable", "write_features"]
+
+_IN_MEMORY = 2_000  # photographs whose local descriptors are held at once, and that a codebook is fitted on at most
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ def write_features(
     workers: int = 0,
     overwrite: bool = False,
 ) -> FeatureTable:
-    """Write the features of every row.
+    """Write the features of every row, part by part, so that memory does not grow with their number.
 
     Parameters
     ----------
@@ -59,18 +66,39 @@ def write_features(
     config, left_out = _without_encoders(features or FeatureConfig(), fitted=bool(len(manifest.on(Split.TRAIN))))
     output = prepare_output_dir(output_dir, ours="features.npy", overwrite=overwrite)
     extractor = HybridFeatureExtractor(config, preprocess, seed=seed, workers=workers)
-    raw = extractor.extract_raw(manifest.files)
     training = np.flatnonzero([r.split is Split.TRAIN and not r.is_copy for r in manifest])
-    extractor.fit_raw(raw.take(training) if len(training) else raw)
-    table = extractor.encode(raw)
+    files = manifest.files
+    parts = _encoded(extractor, files, training if len(training) else np.arange(len(files)))
+    first = next(parts)
+    with atomic_write(output / "features.npy") as stream:
+        shape = (len(files), first.shape[1])
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for part in chain((first,), parts):
+            stream.write(np.ascontiguousarray(part, dtype="<f4").data)
     columns = {name: [where.start, where.stop] for name, where in extractor.block_slices.items()}
     names = [str(name) for name in extractor.get_feature_names_out()]
-    with atomic_write(output / "features.npy") as stream:
-        np.save(stream, table, allow_pickle=False)
-    described = {"names": names, "blocks": columns, "digest": extractor.digest(), "rows": len(table)}
+    described = {"names": names, "blocks": columns, "digest": extractor.digest(), "rows": len(files)}
     write_bytes(output / "features.json", canonical_json(described) + b"\n")
     manifest.save(output / "manifest.csv")
-    return FeatureTable((len(table), len(names)), tuple(columns), left_out)
+    return FeatureTable((len(files), len(names)), tuple(columns), left_out)
+
+
+def _encoded(
+    extractor: HybridFeatureExtractor, files: Sequence[Path], training: NDArray[np.intp]
+) -> Iterator[FloatArray]:
+    """Yield the encoded rows of files in parts; where there are many, memory does not grow with their number."""
+    if len(files) <= _IN_MEMORY:
+        raw = extractor.extract_raw(files)
+        extractor.fit_raw(raw.take(training))
+        yield extractor.encode(raw)
+        return
+    if any(block.encoder(extractor.seed) is not None for block in extractor.blocks):
+        chosen = generator(extractor.seed, "photographs for codebooks").permutation(training)[:_IN_MEMORY]
+    else:
+        chosen = training[:1]
+    extractor.fit_raw(extractor.extract_raw([files[row] for row in np.sort(chosen)], label="codebook"))
+    for _, part in extractor.iter_raw(files):
+        yield extractor.encode(part)
 
 
 def _without_encoders(config: FeatureConfig, *, fitted: bool) -> tuple[FeatureConfig, dict[str, str]]:
