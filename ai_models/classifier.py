@@ -15,6 +15,7 @@ from ai_models.core.images import RGBImage
 from ai_models.core.predictions import Prediction, Predictions
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.combination import softmax
+from ai_models.ensemble.compiled import CompiledPipeline
 from ai_models.ensemble.judge import Judge
 from ai_models.ensemble.outliers import FoldDetectors
 from ai_models.ensemble.scaler import BlockScaler
@@ -136,8 +137,20 @@ class HybridClassifier:
             float32 (n, d) each; of several looks at the same images the logits are averaged.
         """
         with single_threaded_libraries():  # OpenMP teams of a boosted member cost more than its trees on a busy machine
-            said = [self.ensemble.predict_logits(self.scaler.transform(X)) for X in looks]
+            pipeline = self._pipeline()
+            said = [self.ensemble.combination.pooled(pipeline.logits(X)) for X in looks]
             return softmax(said[0] if len(said) == 1 else np.mean(said, axis=0))
+
+    def _pipeline(self) -> CompiledPipeline:
+        """Return scaler and ensemble as one, made once."""
+        parts = (self.scaler, self.ensemble)
+        made: tuple[tuple[BlockScaler, VotingEnsemble], CompiledPipeline] | None = self.__dict__.get("_made")
+        if made is None or made[0] != parts:
+            self._made = made = parts, self.ensemble.behind(self.scaler)  # threads that come at once make the same
+        return made[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_made"}
 
     @property
     def _looks_closer(self) -> bool:

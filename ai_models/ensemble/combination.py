@@ -62,7 +62,10 @@ class Combination:
 
     def logits(self, by_member: Mapping[MemberSpec, Logits]) -> Logits:
         """Return the pooled logits, float64 (n, k)."""
-        stack = np.stack([by_member[m] for m in self.members])
+        return self.pooled(np.stack([by_member[m] for m in self.members]))
+
+    def pooled(self, stack: Logits) -> Logits:
+        """Return the pooled logits of float64 (members, n, k) in the order of the members."""
         return np.asarray(np.tensordot(np.asarray(self.weights), stack, 1) / self.temperature)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -97,17 +97,28 @@ class BlockScaler(Derived, TransformerMixin, BaseEstimator):
 
     def transform(self, X: Array) -> NDArray[np.float64]:
         """Return the scaled blocks side by side, float64 (n, sum of components)."""
+        out = np.empty((len(X), self.n_features_out_))
+        for name, rows in self.centred_blocks(X):
+            components = self._axes.get(name)
+            rotated = rows if components is None else rows @ components.T
+            out[:, self.slices_[name]] = rotated * self._stretch(name)
+        return out
+
+    def centred_blocks(self, X: Array) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Yield each block and its rows at unit length less their mean, float64 (n, columns of the block)."""
         check_is_fitted(self, "slices_")
         X = finite_matrix(X, np.float32)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X must have the {self.n_features_in_} columns of fitting, got {X.shape[1]}")
-        out = np.empty((len(X), self.n_features_out_))
-        for name, columns in self.blocks.items():
-            centred = (_unit_rows(X[:, columns]) - self.mean_[name]).astype(np.float64)  # sums equal for any threads
-            components = self._axes.get(name)
-            rotated = centred if components is None else centred @ components.T
-            out[:, self.slices_[name]] = rotated * self._stretch(name)
-        return out
+        for name, columns in self.blocks.items():  # float64, so that sums are equal for any number of threads
+            yield name, (_unit_rows(X[:, columns]) - self.mean_[name]).astype(np.float64)
+
+    def scaled_components(self) -> dict[str, NDArray[np.float64]]:
+        """Return by block the matrix from `centred_blocks` to the columns of `transform`, float64 (k, columns).
+
+        A block that keeps its columns has none.
+        """
+        return {name: found.astype(np.float64) * self._stretch(name) for name, found in self.components_.items()}
 
     @cached_property
     def _axes(self) -> dict[str, NDArray[np.float64]]:

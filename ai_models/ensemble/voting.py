@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ai_models.core.rng import derive_seed
 from ai_models.ensemble.combination import Combination, softmax
-from ai_models.ensemble.compiled import CompiledVote
+from ai_models.ensemble.compiled import CompiledPipeline, CompiledVote
 from ai_models.ensemble.derived import Derived
 from ai_models.ensemble.matrix import finite_matrix
 from ai_models.ensemble.members import MemberSpec, build, columns_of
+from ai_models.ensemble.scaler import BlockScaler
 
 __all__ = ["VotingEnsemble"]
 
@@ -68,7 +69,12 @@ class VotingEnsemble(Derived, ClassifierMixin, BaseEstimator):
 
     def predict_logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the pooled logits after the temperature, float64 (n, k)."""
-        return self.combination.logits(self.member_logits(Z))
+        return self.combination.pooled(self._logits(Z))
+
+    def behind(self, scaler: BlockScaler) -> CompiledPipeline:
+        """Return this vote on what a scaler makes of features: its `logits` are those that members have there."""
+        check_is_fitted(self, "members_")
+        return CompiledPipeline(scaler, self._compiled)
 
     def _logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         check_is_fitted(self, "members_")

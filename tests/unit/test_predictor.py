@@ -17,7 +17,7 @@ from ai_models.artifacts import load_model, read_bundle
 from ai_models.core.errors import BundleError, DataError
 from ai_models.core.images import read_image
 from ai_models.core.predictions import OodVerdict
-from ai_models.ensemble.compiled import CompiledVote, IsolationForests
+from ai_models.ensemble.compiled import CompiledPipeline, CompiledVote, IsolationForests
 from ai_models.predictor import Predictor
 
 
@@ -58,7 +58,7 @@ def test_nothing_is_made_at_the_first_answer(tiny_model, files, monkeypatch):
     def made(*given, **named):
         raise AssertionError("made too late")
 
-    for kind in (CompiledVote, IsolationForests):
+    for kind in (CompiledPipeline, CompiledVote, IsolationForests):
         monkeypatch.setattr(kind, "__init__", made)
     monkeypatch.setattr(execution, "ThreadPoolExecutor", made)
     predictor.predict(files[0])

@@ -2,6 +2,7 @@
 
 from ai_models.ensemble.compiled.flat_trees import FlatTrees, Nodes
 from ai_models.ensemble.compiled.isolation import IsolationForests
+from ai_models.ensemble.compiled.pipeline import CompiledPipeline
 from ai_models.ensemble.compiled.vote import CompiledVote
 
-__all__ = ["CompiledVote", "FlatTrees", "IsolationForests", "Nodes"]
+__all__ = ["CompiledPipeline", "CompiledVote", "FlatTrees", "IsolationForests", "Nodes"]

@@ -27,20 +27,28 @@ class LinearMembers:
         Columns of the scaled matrix.
     n_classes
         k.
+
+    Attributes
+    ----------
+    weights, intercepts
+        float64 (members, k, width) and (members, k).
     """
 
     def __init__(self, members: Sequence[Fitted], width: int, n_classes: int) -> None:
-        self._weights = np.zeros((len(members), n_classes, width))
-        self._intercepts = np.zeros((len(members), n_classes))
+        self.weights = np.zeros((len(members), n_classes, width))
+        self.intercepts = np.zeros((len(members), n_classes))
         for i, (spec, columns, model) in enumerate(members):
-            self._weights[i][:, columns], self._intercepts[i] = _plane(spec.kind, model)
+            self.weights[i][:, columns], self.intercepts[i] = _plane(spec.kind, model)
         self._floors = np.log([smallest_probability(spec.kind) for spec, _, _ in members])[:, None]
         self._margins = np.array([spec.kind == "prototype" for spec, _, _ in members])
-        self._flat = self._weights.reshape(-1, width)
+        self._flat = self.weights.reshape(-1, width)
 
-    def logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return centred logits, float64 (n, members, k)."""
-        margins = (Z @ self._flat.T).reshape(len(Z), *self._intercepts.shape) + self._intercepts
+    def margins(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the decision values, float64 (n, members, k)."""
+        return (Z @ self._flat.T).reshape(len(Z), *self.intercepts.shape) + self.intercepts
+
+    def logits(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the centred logits of decision values, float64 (n, members, k)."""
         values = np.maximum(log_softmax(margins), self._floors)
         if self._margins.any():
             values[:, self._margins] = margins[:, self._margins]

@@ -51,31 +51,56 @@ class CompiledVote:
     """
 
     def __init__(self, members: Sequence[Fitted], width: int, n_classes: int) -> None:
-        def of(kinds: Sequence[str]) -> list[int]:
-            return [i for i, (spec, _, _) in enumerate(members) if spec.kind in kinds]
-
-        known = (*linear.KINDS, *kernel.KINDS, *trees.KINDS)
-        places = [of(kinds) for kinds in (linear.KINDS, kernel.KINDS, trees.KINDS)]
-        places.append([i for i, (spec, _, _) in enumerate(members) if spec.kind not in known])
-        chosen = [[members[i] for i in place] for place in places]
-        self._groups: list[_Members] = []
-        if chosen[0]:
-            self._groups.append(LinearMembers(chosen[0], width, n_classes))
-        if chosen[1]:
-            self._groups.append(KernelMembers(chosen[1], n_classes))
-        if chosen[2]:
-            self._groups.append(TreeMembers(chosen[2], width, n_classes))
-        if chosen[3]:
-            self._groups.append(_AsTheyAre(chosen[3], n_classes))
+        known = (linear.KINDS, kernel.KINDS, trees.KINDS)
+        places = [[i for i, (spec, _, _) in enumerate(members) if spec.kind in kinds] for kinds in known]
+        places.append(sorted({*range(len(members))} - {i for place in places for i in place}))
+        plain, kernels, grown, own = ([members[i] for i in place] for place in places)
+        self._linear = LinearMembers(plain, width, n_classes) if plain else None
+        self._others: list[_Members] = []
+        if kernels:
+            self._others.append(KernelMembers(kernels, n_classes))
+        if grown:
+            self._others.append(TreeMembers(grown, width, n_classes))
+        if own:
+            self._others.append(_AsTheyAre(own, n_classes))
         self._order = np.argsort(np.concatenate([np.array(place, dtype=np.intp) for place in places]))
+        self._columns = [_union(plain), _union([*kernels, *grown, *own])]
 
-    def logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+    @property
+    def columns_of_all(self) -> NDArray[np.intp]:
+        """Columns of the matrix that any member sees."""
+        return np.union1d(*self._columns)
+
+    @property
+    def columns_of_others(self) -> NDArray[np.intp]:
+        """Columns of the matrix that members see which are not linear in it."""
+        return self._columns[1]
+
+    @property
+    def linear_weights(self) -> NDArray[np.float64] | None:
+        """Weights of the linear members, float64 (m, k, width); None where there is none."""
+        return None if self._linear is None else self._linear.weights
+
+    def blank_margins(self, n: int) -> NDArray[np.float64]:
+        """Return what the linear members say of nothing, float64 (n, m, k), to add to."""
+        assert self._linear is not None
+        return np.tile(self._linear.intercepts, (n, 1, 1))
+
+    def logits(self, Z: NDArray[np.float64], margins: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return each member's centred logits, float64 (members, n, k), in the order of the members.
 
         Parameters
         ----------
         Z
             float64 (n, width), finite.
+        margins
+            float64 (n, m, k), decision values of the linear members where they are known; else taken from Z.
         """
-        found = np.concatenate([group.logits(Z) for group in self._groups], axis=1)
-        return np.asarray(found.take(self._order, axis=1).swapaxes(0, 1))
+        found = [group.logits(Z) for group in self._others]
+        if self._linear is not None:
+            found.insert(0, self._linear.logits(self._linear.margins(Z) if margins is None else margins))
+        return np.asarray(np.concatenate(found, axis=1).take(self._order, axis=1).swapaxes(0, 1))
+
+
+def _union(members: Sequence[Fitted]) -> NDArray[np.intp]:
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *(columns for _, columns, _ in members)]))
