@@ -18,6 +18,14 @@ from typing import Any
 def main() -> None:
     writes, before = int(sys.argv[1]), sys.argv[2] == "1"
     sys.argv[1:] = sys.argv[3:]
+    kill_at_write(writes, before=before)
+    from ai_models.cli import main as command
+
+    command()
+
+
+def kill_at_write(writes: int, *, before: bool) -> None:
+    """Let this process kill itself when it renames a file for the n-th time, just before or just after; 0: never."""
     left = [writes]
     through = os.replace
 
@@ -30,9 +38,6 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.replace = counted
-    from ai_models.cli import main as command
-
-    command()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from killed_training import kill_at_write
 from PIL import Image
 
+import ai_models.crossfit.fitting
+import ai_models.training.trainer  # noqa: F401 - loaded once, before any training starts
 from ai_models.artifacts import verify_bundle
+from ai_models.cli import main as cli
 from ai_models.core.rng import generator
 
-SCRIPT = Path(__file__).with_name("killed_training.py")
 QUICK = ("--quick-mode", "--no-cnn", "--no-hog", "--image-size", "64")
 EQUAL = ("metrics.json", "manifest.csv", "oof_predictions.csv", "training_features.npy", "MODEL_CARD.md")
 SIZES = (14, 11, 9)
@@ -73,6 +77,46 @@ def main() -> None:
     sys.exit(int(found["models"] != 1 or found["checkpoints_written_twice"] > 0 or found["left_behind"] > 0))
 
 
+class Started:
+    """A training in a child of this process, which has all libraries loaded: moments fall into work, not into imports.
+
+    Parameters
+    ----------
+    arguments
+        Of ``amulet-ai``.
+    said
+        File that gets what it prints.
+    writes, before
+        It kills itself at this file that it puts under its final name, just before or just after that; 0: never.
+    """
+
+    def __init__(self, arguments: list[str], said: Path, writes: int, *, before: bool) -> None:
+        self.pid = os.fork()
+        if not self.pid:
+            code = 1
+            try:
+                stream = said.open("wb")
+                os.dup2(stream.fileno(), 1)
+                os.dup2(stream.fileno(), 2)
+                kill_at_write(writes, before=before)
+                cli(arguments, standalone_mode=True)
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                os._exit(code)
+
+    def wait(self, seconds: float = math.inf) -> int:
+        """Return how it ended, negative for the number of a signal; it is killed when the time is over."""
+        end = time.monotonic() + seconds
+        while (ended := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
+            if time.monotonic() > end:
+                os.kill(self.pid, signal.SIGKILL)
+                ended = os.waitpid(self.pid, 0)
+                break
+            time.sleep(0.005)
+        return os.waitstatus_to_exitcode(ended[1])
+
+
 class Training:
     """A model directory with a cache of its own, and the trainings that are started for it."""
 
@@ -81,15 +125,14 @@ class Training:
         self.model = self.place / "model"
         self.twice = 0
 
-    def start(self, *, writes: int = 0, before: bool = False) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(SCRIPT), str(writes), str(int(before)), "train"]
-        command += ["--data-dir", str(self.photographs), "--output-dir", str(self.model)]
-        command += ["--cache-dir", str(self.place / "cache"), *QUICK, "--workers", str(self.workers)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, *, writes: int = 0, before: bool = False) -> Started:
+        arguments = ["train", "--data-dir", self.photographs, "--output-dir", self.model]
+        arguments += ["--cache-dir", self.place / "cache", *QUICK, "--workers", self.workers]
+        self.place.mkdir(exist_ok=True)
+        return Started([str(word) for word in arguments], self.place / "said", writes, before=before)
 
     def finish(self) -> None:
-        if self.start().wait():
-            raise RuntimeError(f"the training in '{self.model}' failed")
+        self._died(self.start().wait())
 
     def kill_and_resume(self, rng: np.random.Generator, seconds: float) -> list[str]:
         """Kill one to three starts, then let one end; return when they were killed."""
@@ -109,24 +152,18 @@ class Training:
 
     def _killed_at_a_write(self, rng: np.random.Generator) -> str:
         number, before = int(rng.integers(1, 30 if self.workers == 1 else 14)), bool(rng.integers(2))
-        process = self.start(writes=number, before=before)
-        process.wait()
-        return f"{'before' if before else 'after'} write {number}" if self._died(process) else ""
+        died = self._died(self.start(writes=number, before=before).wait())
+        return f"{'before' if before else 'after'} write {number}" if died else ""
 
     def _killed_after(self, rng: np.random.Generator, seconds: float) -> str:
-        moment = float(rng.uniform(0.2, 0.9)) * seconds
-        process = self.start()
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        return f"after {moment:.1f} s" if self._died(process) else ""
+        moment = float(rng.uniform(0.05, 0.9)) * seconds
+        died = self._died(self.start().wait(moment))
+        return f"after {moment:.2f} s" if died else ""
 
-    def _died(self, process: subprocess.Popen[bytes]) -> bool:
-        if process.returncode not in (0, -signal.SIGKILL):
-            raise RuntimeError(f"the training in '{self.model}' failed ({process.returncode})")
-        return process.returncode != 0
+    def _died(self, code: int) -> bool:
+        if code not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"a training ended with {code}: {(self.place / 'said').read_text()}")
+        return code != 0
 
     def _checkpoints(self) -> dict[str, tuple[int, int]]:
         """Return inode and time of each checkpoint: written again, it would have others."""

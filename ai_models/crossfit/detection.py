@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ai_models.core.rng import derive_seed
 from ai_models.core.settings import is_embedding
 from ai_models.crossfit.blocks import narrowed, outlier_columns
+from ai_models.crossfit.mapped_rows import MappedRows, mapped
 from ai_models.crossfit.rows import FittingRows
 from ai_models.ensemble.outliers import DETECTORS, OutlierDetector
 from ai_models.execution import map_ordered, single_threaded_libraries
@@ -39,7 +41,7 @@ class HeldOutDetectors:
 @dataclass(frozen=True)
 class _Task:
     extractor: HybridFeatureExtractor
-    raw: RawFeatures
+    rows: MappedRows
     y: NDArray[np.int64]
     fitted: NDArray[np.int64]
     scored: NDArray[np.int64]
@@ -54,6 +56,7 @@ def cross_fit_detectors(
     seed: int,
     workers: int,
     label: str = "",
+    beside: Path | None = None,
 ) -> HeldOutDetectors:
     """Fit the detectors of each fold on the photographs of the others; copies are neither fitted on nor scored.
 
@@ -65,22 +68,27 @@ def cross_fit_detectors(
         Seed of every choice; processes.
     label
         Text of the progress bar; empty for none.
+    beside
+        A folder for what worker processes share.
     """
     photographs = rows.photographs
     folds = rows.folds[photographs]
     extractor, raw = _looked_at(extractor, raw)
-    tasks = []
-    for fold in np.unique(folds):
-        fitted, scored = photographs[folds != fold], photographs[folds == fold]
-        tasks.append(_Task(extractor, raw, rows.y, fitted, scored, derive_seed(seed, "outliers", int(fold))))
-    done: Iterator[tuple[OutlierDetector, NDArray[np.float64]]] = map_ordered(
-        _fit_and_score, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
-    )
+    numbers = np.unique(folds)
     scores = np.zeros((len(photographs), len(DETECTORS)))
     detectors = []
-    for fold, (detector, found) in zip(np.unique(folds), done, strict=True):
-        scores[folds == fold] = found
-        detectors.append(detector)
+    with mapped(raw, beside, workers=workers, tasks=len(numbers)) as shared:
+        tasks = []
+        for fold in numbers:
+            seed_of_fold = derive_seed(seed, "outliers", int(fold))
+            parts = photographs[folds != fold], photographs[folds == fold]
+            tasks.append(_Task(extractor, shared, rows.y, *parts, seed_of_fold))
+        done: Iterator[tuple[OutlierDetector, NDArray[np.float64]]] = map_ordered(
+            _fit_and_score, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
+        )
+        for fold, (detector, found) in zip(numbers, done, strict=True):
+            scores[folds == fold] = found
+            detectors.append(detector)
     return HeldOutDetectors(tuple(detectors), scores)
 
 
@@ -93,9 +101,10 @@ def _looked_at(extractor: HybridFeatureExtractor, raw: RawFeatures) -> tuple[Hyb
 
 
 def _fit_and_score(task: _Task) -> tuple[OutlierDetector, NDArray[np.float64]]:
+    raw = task.rows.open()
     with single_threaded_libraries():
-        encoder = copy.copy(task.extractor).fit_raw(task.raw.take(task.fitted))
-        known, rows = encoder.encode(task.raw.take(task.fitted)), encoder.encode(task.raw.take(task.scored))
+        encoder = copy.copy(task.extractor).fit_raw(raw.take(task.fitted))
+        known, rows = encoder.encode(raw.take(task.fitted)), encoder.encode(raw.take(task.scored))
         columns = outlier_columns(encoder.block_slices, encoder.encoders_)
         detector = OutlierDetector(columns, task.seed).fit(known, task.y[task.fitted])
         return detector, detector.scores(rows)

@@ -129,8 +129,10 @@ def decide(
         use_copies = worth_keeping(gain, elsewhere=rows.elsewhere)
         choice = with_copies if use_copies else choice
     held_out = cross_fit_detectors(
-        extractor, raw, rows, seed=config.seed, workers=config.workers, label=f"{label}: unusual" if label else ""
-    )
+        extractor, raw, rows,
+        seed=config.seed, workers=config.workers, label=f"{label}: unusual" if label else "",
+        beside=checkpoints.directory,
+    )  # fmt: skip
     return Decision(choice, held_out.scores, held_out.detectors, use_copies, gain, networks)
 
 

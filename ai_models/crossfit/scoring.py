@@ -18,6 +18,7 @@ from ai_models.core.rng import derive_seed
 from ai_models.core.settings import TrainingConfig
 from ai_models.crossfit.blocks import block_scaler
 from ai_models.crossfit.checkpoints import NO_CHECKPOINTS, Checkpoints, content_key
+from ai_models.crossfit.mapped_rows import MappedRows, mapped
 from ai_models.crossfit.rows import FittingRows
 from ai_models.ensemble.members import KINDS, MemberSpec, build, columns_of, logits
 from ai_models.execution import map_ordered, single_threaded_libraries
@@ -58,7 +59,7 @@ class _Task:
     """Members to fit in one fold, each with the key that what it says is kept under; no key, not kept."""
 
     extractor: HybridFeatureExtractor
-    raw: RawFeatures
+    rows: MappedRows
     y: NDArray[np.int64]
     k: int
     fold: _Fold
@@ -123,24 +124,29 @@ def cross_fit(
 
     most = max_components if isinstance(max_components, int) else dict(max_components)
     whole = _features_key(extractor, raw) if checkpoints.directory else ""
-    tasks, known = [], 0
+    to_do: list[tuple[_Fold, dict[MemberSpec, str]]] = []
+    known = 0
     for fold in _folds(rows, use_copies):
         own = content_key(whole, rows.y, fold.photographs, fold.fitting, fold.scored, most, seed) if whole else ""
         keys = {spec: _member_key(own, spec) for spec in specs}
         there = {spec: kept for spec, key in keys.items() if key and (kept := checkpoints.get(key))}
         store(_Scored(fold.scored, there))
-        missing = {spec: key for spec, key in keys.items() if spec not in there}
-        if missing:
-            k = len(rows.classes)
-            tasks.append(_Task(extractor, raw, rows.y, k, fold, missing, most, seed, checkpoints))
         known += len(there)
+        if len(there) < len(specs):
+            to_do.append((fold, {spec: key for spec, key in keys.items() if spec not in there}))
     if known and label:
-        label += f" ({known} of {known + sum(len(task.specs) for task in tasks)} fits found done)"
-    done: Iterator[_Scored] = map_ordered(
-        _score_fold, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
-    )
-    for part in done:
-        store(part)
+        label += f" ({known} of {known + sum(len(missing) for _, missing in to_do)} fits found done)"
+    with mapped(raw, checkpoints.directory, workers=workers, tasks=len(to_do)) as shared:
+        k = len(rows.classes)
+        tasks = [_Task(extractor, shared, rows.y, k, *one, most, seed, checkpoints) for one in to_do]
+        done: Iterator[_Scored] = map_ordered(
+            _score_fold, tasks, workers=workers, backend="processes", label=label, unit="fold", total=len(tasks)
+        )
+        for part, (_, keys) in zip(done, to_do, strict=True):
+            store(part)
+            for spec, key in keys.items():  # a worker on another machine does not see the folder
+                if key:
+                    checkpoints.put(key, part.said[spec])
     return OutOfFold(**found)
 
 
@@ -198,15 +204,16 @@ def _folds(rows: FittingRows, use_copies: bool) -> Iterator[_Fold]:
 
 
 def _score_fold(task: _Task) -> _Scored:
-    fold = task.fold
+    fold, raw = task.fold, task.rows.open()
     with single_threaded_libraries():
-        encoder = copy.copy(task.extractor).fit_raw(task.raw.take(fold.photographs))
-        X = encoder.encode(task.raw.take(fold.fitting))
-        T = encoder.encode(task.raw.take(fold.scored))
+        encoder = copy.copy(task.extractor).fit_raw(raw.take(fold.photographs))
+        X = encoder.encode(raw.take(fold.fitting))
+        T = encoder.encode(raw.take(fold.scored))
         scaler = block_scaler(encoder.block_slices, task.max_components).fit(X)
         Z, looks = scaler.transform(X), {"logits": scaler.transform(T)}
-        if task.raw.closer is not None:
-            looks["closer"] = scaler.transform(encoder.encode(task.raw.closer.take(fold.scored)))
+        if raw.closer is not None:
+            looks["closer"] = scaler.transform(encoder.encode(raw.closer.take(fold.scored)))
+        del X, T  # the blocks as they come are many times as wide as what members see
         out = {}
         for spec, key in task.specs.items():
             columns = columns_of(spec, scaler.slices_)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ai_models.ensemble.derived import Derived
 from ai_models.ensemble.matrix import finite_matrix
+from ai_models.ensemble.principal_components import principal_components
 
 __all__ = ["BlockScaler"]
 
@@ -88,7 +89,7 @@ class BlockScaler(Derived, TransformerMixin, BaseEstimator):
             width = unit.shape[1]
             most = self.max_components if isinstance(self.max_components, int) else self.max_components[name]
             if most:
-                self.components_[name] = _components(unit - self.mean_[name], most, self.variance)
+                self.components_[name] = principal_components(unit - self.mean_[name], most, self.variance)
                 width = len(self.components_[name])
             self.slices_[name] = slice(start, start + width)
             start += width
@@ -141,20 +142,3 @@ class BlockScaler(Derived, TransformerMixin, BaseEstimator):
 def _unit_rows(X: NDArray[np.float32]) -> NDArray[np.float32]:
     length = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
     return np.asarray(X / np.maximum(length, 1e-12)[:, None], dtype=np.float32)
-
-
-def _components(centred: NDArray[np.float32], most: int, variance: float) -> NDArray[np.float32]:
-    n, d = centred.shape
-    A = centred.astype(np.float64)
-    values, vectors = np.linalg.eigh(A @ A.T if n < d else A.T @ A)
-    values, vectors = np.clip(values[::-1], 0.0, None), vectors[:, ::-1]
-    total = values.sum()
-    if total <= 1e-12 * max(n, 1):
-        return np.zeros((1, d), dtype=np.float32)  # a constant block carries nothing
-    enough = int(np.searchsorted(np.cumsum(values) / total, variance)) + 1
-    rank = int((values > total * 1e-10).sum())
-    k = max(1, min(enough, rank, most))
-    components = (vectors[:, :k].T @ A) / np.sqrt(values[:k])[:, None] if n < d else vectors[:, :k].T
-    largest = np.abs(components).argmax(axis=1)
-    signs = np.sign(components[np.arange(k), largest])
-    return np.asarray(components * signs[:, None], dtype=np.float32)

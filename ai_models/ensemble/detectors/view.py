@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from ai_models.ensemble.derived import Derived
+from ai_models.ensemble.principal_components import LARGE, principal_components
 
 __all__ = ["PrincipalView", "View"]
 
@@ -59,15 +60,8 @@ class PrincipalView(Derived, BaseEstimator):
         """Learn from float32 (n, d) rows of unit length and int64 (n,) classes; n >= 2."""
         self._forget()
         self.mean_: NDArray[np.float32] = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-        centred = (rows - self.mean_).astype(np.float64)
-        variances, vectors = np.linalg.eigh(centred @ centred.T)  # of the Gram matrix: rows are fewer than columns
         r = max(1, min(len(rows) // ROWS_PER_COMPONENT, MOST_COMPONENTS, rows.shape[1]))
-        leading = np.maximum(variances[::-1][:r], 1e-12)
-        basis = (vectors[:, ::-1][:, :r] / np.sqrt(leading)).T @ centred
-        largest = np.abs(basis).argmax(axis=1)  # an eigenvector's sign is arbitrary: fix it
-        self.components_: NDArray[np.float32] = (
-            basis * np.sign(basis[np.arange(len(basis)), largest])[:, None]
-        ).astype(np.float32)
+        self.components_ = _basis(rows - self.mean_, r)
         self.head_ = None
         if len(np.unique(y)) > 1:
             self.head_ = LogisticRegression(C=STRENGTH, max_iter=1000).fit(rows.astype(np.float64), y)
@@ -93,3 +87,15 @@ class PrincipalView(Derived, BaseEstimator):
             return np.zeros((len(rows), 1))
         found = rows.astype(np.float64) @ self.head_.coef_.T + self.head_.intercept_
         return np.asarray(found if found.shape[1] > 1 else found * np.array([-0.5, 0.5]))
+
+
+def _basis(centred: NDArray[np.float32], r: int) -> NDArray[np.float32]:
+    """Return r leading components of centred rows, float32 (r, d), also where the rows span less."""
+    if len(centred) > max(centred.shape[1], LARGE):  # the Gram matrix would be the larger one
+        return principal_components(centred, r)
+    A = centred.astype(np.float64)
+    variances, vectors = np.linalg.eigh(A @ A.T)
+    leading = np.maximum(variances[::-1][:r], 1e-12)
+    basis = (vectors[:, ::-1][:, :r] / np.sqrt(leading)).T @ A
+    largest = np.abs(basis).argmax(axis=1)  # an eigenvector's sign is arbitrary: fix it
+    return np.asarray(basis * np.sign(basis[np.arange(len(basis)), largest])[:, None], dtype=np.float32)

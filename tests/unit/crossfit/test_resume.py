@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def test_a_stopped_cross_fit_goes_on_where_it_stood(
     assert set(Counter(name for name, _ in fitted).values()) == {3}
     for spec in SPECS:
         np.testing.assert_array_equal(resumed[spec], unbroken[spec])
+
+
+def test_what_workers_on_another_machine_say_is_kept_here(
+    fitted: Fitted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    raw, rows = _rows()
+    score_fold = scoring._score_fold
+
+    def elsewhere(task: Any) -> Any:
+        return score_fold(replace(task, checkpoints=Checkpoints(tmp_path / "not there")))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "_score_fold", elsewhere)
+        first = _fit(Checkpoints(tmp_path), raw, rows)
+    fitted.clear()
+    again = _fit(Checkpoints(tmp_path), raw, rows)
+    assert not fitted
+    for spec in SPECS:
+        np.testing.assert_array_equal(again[spec], first[spec])
 
 
 def test_a_damaged_checkpoint_is_made_again(fitted: Fitted, tmp_path: Path) -> None:
