@@ -21,6 +21,8 @@ TRAINING_FILES = (
 """What training writes beside the objects of a bundle."""
 UNFINISHED = ".unfinished"
 _BUNDLE = "bundle.json"
+_NEW = "new"
+"""In `UNFINISHED`: a training began here without a model; one that is there now is its own, stopped at the very end."""
 _RUN = "run"
 """In `UNFINISHED`: a whole run began here, without any folder of its stages: what lies in them is its own."""
 
@@ -28,7 +30,8 @@ _RUN = "run"
 def is_unfinished(folder: str | os.PathLike[str]) -> bool:
     """Return whether a training or a whole run was stopped here before its model or report was whole."""
     place = Path(folder) / UNFINISHED
-    return place.is_dir() and ((place / _RUN).is_file() or not (Path(folder) / _BUNDLE).exists())
+    own = any((place / name).is_file() for name in (_NEW, _RUN))
+    return own or (place.is_dir() and not (Path(folder) / _BUNDLE).exists())
 
 
 class ModelDir:
@@ -62,12 +65,15 @@ class ModelDir:
         if place.is_dir():  # something was stopped here, perhaps while it wrote the model
             beside += (*MODEL_FILES, *TRAINING_FILES)
         self.resumed = whole_run and (place / _RUN).is_file()
-        self.path = prepare_output_dir(path, ours=_BUNDLE, overwrite=overwrite or self.resumed, beside=beside)
+        own = self.resumed or (place / _NEW).is_file()
+        self.path = prepare_output_dir(path, ours=_BUNDLE, overwrite=overwrite or own, beside=beside)
         self.checkpoints = Checkpoints(self.path / UNFINISHED)
         self.checkpoints.begin()
         fresh = not any((self.path / name).exists() for name in STAGE_FOLDERS)
         if whole_run and fresh and not self.resumed:
-            write_text(self.path / UNFINISHED / _RUN, "")
+            write_text(place / _RUN, "")
+        elif not whole_run and not (place / _RUN).is_file() and not (self.path / _BUNDLE).exists():
+            write_text(place / _NEW, "")
 
     def stage(self, name: str, *, ours: str) -> Path:
         """Return the folder of a stage; what a stopped run left of it half done is removed.

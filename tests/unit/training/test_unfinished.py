@@ -22,9 +22,10 @@ def test_what_a_stopped_training_left_is_taken_up(tmp_path: Path) -> None:
     assert is_unfinished(tmp_path / "m")
     for name in ("model.joblib", "metrics.json", ".0123456789abcdef.part", ".unfinished/key.checkpoint"):
         _write(place.path / name)
-    again = ModelDir(tmp_path / "m")
-    assert not again.resumed
+    assert not ModelDir(tmp_path / "m").resumed
     _write(place.path / "bundle.json")
+    assert is_unfinished(place.path), "stopped between its last file and its end"
+    again = ModelDir(tmp_path / "m")
     again.finish()
     assert {path.name for path in place.path.iterdir()} == {"model.joblib", "metrics.json", "bundle.json"}
     assert not is_unfinished(place.path)
