@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterable
@@ -101,6 +102,8 @@ class BlockFolder:
                     return values, sound  # all from one shard, in the order asked for: no copy
                 if not present.any():
                     rows = hit.shard.empty(count)
+                if (values.dtype, values.shape[1:]) != (rows.dtype, rows.shape[1:]):
+                    continue  # of a block that changed its form and not its version: computed again
                 found = left[hit.positions[sound]]
                 rows[found], present[found] = values[sound], True
                 stable = stable and bool(sound.all())
@@ -155,7 +158,7 @@ class BlockFolder:
             self.add(rescued)
         elif shard.path.exists() and not unsound.all():  # a folder that may only be read: its sound rows still serve
             keys = np.frombuffer(shard.keys, dtype=np.uint8).reshape(-1, KEY_BYTES).copy()
-            keys[unsound] = 0
+            keys[unsound] = np.frombuffer(secrets.token_bytes(KEY_BYTES), dtype=np.uint8)  # nobody asks for it
             self.add(replace(shard, keys=keys.tobytes()))
 
     def _use(self, shard: Shard) -> None:

@@ -131,8 +131,11 @@ class FeatureCache:
         try:
             block.prepare()
             block.add(write_shard(path, shard, [memory]))
-        except (OSError, OutputError) as error:
+        except OutputError as error:
             self._warn(str(error))
+            return False
+        except OSError as error:
+            self._warn(f"cannot write to '{block.path}' ({error.strerror or error})")
             return False
         return True
 

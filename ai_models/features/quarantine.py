@@ -40,9 +40,9 @@ def set_aside(shard: Shard, fault: str) -> tuple[Shard | None, NDArray[np.bool_]
     tuple
         The new shard, None where nothing is sound or the folder cannot be written; and which rows are damaged.
     """
-    unsound = damaged_rows(shard)
-    rescued = None
+    unsound, rescued = np.ones(len(shard), dtype=bool), None
     try:
+        unsound = damaged_rows(shard)
         rescued = merge([shard], unsound=unsound)
     except (OSError, OutputError, DamagedError) as error:
         log.debug("cannot keep what is sound of '%s': %s", shard.path, error)
@@ -51,14 +51,20 @@ def set_aside(shard: Shard, fault: str) -> tuple[Shard | None, NDArray[np.bool_]
 
 
 def damaged_rows(shard: Shard) -> NDArray[np.bool_]:
-    """Read all rows and say of each whether it is not what was written, or cannot be read."""
+    """Read all rows and say of each whether it is not what was written.
+
+    Raises
+    ------
+    OSError
+        When the disk fails.
+    """
     unsound = np.ones(len(shard), dtype=bool)
     step = max(1, _PIECE // max(1, shard.row_bytes))
     for start in range(0, len(shard), step):
         rows = np.arange(start, min(start + step, len(shard)))
         try:
             unsound[rows] = ~shard.read(rows)[1]
-        except (OSError, DamagedError) as error:
+        except DamagedError as error:
             log.debug("rows from %d on of '%s' cannot be read: %s", start, shard.path, error)
     return unsound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -100,11 +101,32 @@ def test_the_warm_predictor_of_the_page_answers(photographs, model_dir, tmp_path
 
 def test_the_table_of_latency_is_that_of_its_figures(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import json
-
     from latency import RESULTS, table
 
     assert table(json.loads(RESULTS.read_text(encoding="utf-8"))) in _page("latency.md")
+
+
+def test_the_example_of_the_cache_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", _page("cache.md"), re.MULTILINE | re.DOTALL)
+    space = {}
+    exec(compile(code, "cache.md", "exec"), space)
+    assert space["present"].all()
+    assert space["view"].shape == space["rows"].shape == (2, 5)
+
+
+def test_the_figures_of_the_cache_are_those_that_were_measured():
+    results = ROOT / "benchmarks" / "results"
+    survival = json.loads((results / "cache_survival.json").read_text())
+    speed = json.loads((results / "cache_speed.json").read_text())
+    measured = {f"{value:,}" for part in survival.values() for value in part.values()}
+    measured |= {f"{value:.2f}" for part in survival.values() for value in part.values()}
+    measured |= {f"{value:.2f}" for part in speed.values() for value in part.values()}
+    measured |= {name for part in speed for name in re.findall(r"[\d,]*\d", part)}
+    rows = re.findall(r"^\| .*\|$", _page("cache.md").split("## What was measured")[1], re.MULTILINE)
+    stated = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", "\n".join(rows)))
+    assert len(stated) > 15
+    assert stated - measured == set()
 
 
 def _predictions_csv():

@@ -269,6 +269,26 @@ def test_one_warning_says_that_rows_cannot_be_read(
     np.testing.assert_array_equal(FeatureCache(tmp_path, MB).get(BLOCK, [key(2)])[key(2)], rows[2])
 
 
+def test_a_check_that_the_disk_refuses_sets_nothing_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, _ = filled(tmp_path)
+
+    def fail(shard: object, wanted: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("ai_models.features.shard.Shard.read", fail)
+    assert cache.verify() == [f"'{shard_of(tmp_path)}' cannot be read (Input/output error)"]
+    monkeypatch.undo()
+    assert cache.verify() == []
+
+
+def test_rows_of_another_form_are_not_mixed_in(tmp_path: Path) -> None:
+    cache, rows = filled(tmp_path)
+    cache.put(BLOCK, [key(i) for i in range(6, 9)], np.zeros((3, 5), dtype=np.float32))
+    found, present = cache.read(BLOCK, [key(i) for i in range(9)])
+    assert present.tolist() == [True] * 6 + [False] * 3
+    np.testing.assert_array_equal(found[:6], rows)
+
+
 def test_a_thousand_images_are_read_fast(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).integers(0, 255, (1000, 260, 128), dtype=np.uint8)
     keys = [key(i) for i in range(1000)]

@@ -78,6 +78,15 @@ def test_known_and_unknown_and_unreadable_may_be_mixed(tmp_path: Path, files: li
         assert equal(extractor(tmp_path).extract_raw(files, on_error="record"), plain)
 
 
+def test_nothing_readable_is_the_same_with_and_without_a_cache(tmp_path: Path, files: list[Path]) -> None:
+    for path in files:
+        path.unlink()
+    plain = extractor(tmp_path, cache_features=False).extract_raw(files, on_error="record")
+    assert len(plain.errors) == N
+    for _ in range(2):
+        assert equal(extractor(tmp_path).extract_raw(files, on_error="record"), plain)
+
+
 def test_what_is_lost_between_the_look_and_the_read_is_computed(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
