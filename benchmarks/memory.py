@@ -4,7 +4,7 @@
 
 Photographs of FOLDER are repeated by hard links, features are written part by part as the command does, no cache. Every
 count runs in a process of its own, whose peak resident size is told: for all default blocks, and (``--light``) for
-patterns and colour alone, which are fast enough for the largest counts.
+patterns and colour alone, which are fast enough for the largest counts. Rows of earlier runs stay in the file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,15 @@ def main() -> None:
     if given.child:
         print(json.dumps(_extracted(given.folder, light=given.child == "light")))
         return
-    rows = [_measured(given.folder, count, kind) for kind, counts in _wanted(given) for count in counts]
+    for kind, count in [("all", n) for n in given.counts] + [("light", n) for n in given.light]:
+        row = _measured(given.folder, count, kind)
+        rows = json.loads(given.json.read_text())["rows"] if given.json.is_file() else []
+        known = [r for r in rows if (r["images"], r["blocks"]) != (row["images"], row["blocks"])]
+        rows = sorted([*known, row], key=lambda r: (-len(r["blocks"]), r["images"]))
+        _write(given.json, rows)
+
+
+def _write(file: Path, rows: list[dict[str, Any]]) -> None:
     table = [
         "| images | blocks | peak of the process, MB | features on disk, MB | seconds |",
         "|---|---|---|---|---|",
@@ -54,11 +62,7 @@ def main() -> None:
         "\nTwo workers; seconds while other programs ran, so they say nothing about speed.",
     ]
     print("\n".join(table))
-    given.json.write_text(json.dumps({"machine": machine_facts(), "rows": rows, "table": table}, indent=1) + "\n")
-
-
-def _wanted(given: argparse.Namespace) -> list[tuple[str, list[int]]]:
-    return [("all", given.counts), ("light", given.light)]
+    file.write_text(json.dumps({"machine": machine_facts(), "rows": rows, "table": table}, indent=1) + "\n")
 
 
 def _measured(folder: Path, count: int, kind: str) -> dict[str, Any]:

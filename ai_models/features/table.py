@@ -22,7 +22,7 @@ from ai_models.features.hybrid import HybridFeatureExtractor
 
 __all__ = ["FeatureTable", "write_features"]
 
-_IN_MEMORY = 2_000  # photographs whose local descriptors are held at once, and that a codebook is fitted on at most
+_IN_MEMORY = 1_000  # photographs whose local descriptors are held at once, and that a codebook is fitted on at most
 
 
 @dataclass(frozen=True)

@@ -118,3 +118,25 @@ def test_a_saved_model_predicts_without_what_it_was_trained_with_and_says_so(fol
 def test_a_copy_for_other_settings_is_not_a_saved_one(folder, monkeypatch):
     copied = block(folder, "openvino").with_config(block(folder, "openvino").config.replace(batch_size=2))
     assert not copied._saved
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_bytes_do_not_depend_on_workers_batches_or_the_threads_of_libraries(folder, backend):
+    import cv2
+    from threadpoolctl import threadpool_limits
+
+    images = photographs(23)
+    settings = FeatureConfig(image_size=SIZE, cache_dir=str(folder), device="cpu", cnn_backend=backend)
+    fitted = HybridFeatureExtractor(settings, workers=1).fit(images)  # into the cache, which the others do not see
+    fitted.config = settings.replace(cache_features=False)
+    expected = fitted.transform(images)
+    threads = cv2.getNumThreads()
+    try:
+        for workers, batch, libraries in ((1, 1, 1), (2, 7, 2), (3, 32, 2), (2, 1, 3)):
+            cv2.setNumThreads(libraries)
+            fitted.workers, fitted.config = workers, fitted.config.replace(batch_size=batch)
+            with threadpool_limits(libraries):
+                assert fitted.transform(images).tobytes() == expected.tobytes()
+            assert cv2.getNumThreads() == libraries
+    finally:
+        cv2.setNumThreads(threads)
