@@ -11,7 +11,7 @@ import psutil
 
 MOST = 0.05
 """Largest share of all cores that others may take during a timing."""
-PATIENCE = 1.0  # seconds after which the least disturbed timing is taken as it is
+PATIENCE = 10.0  # seconds after which the least disturbed timing is taken as it is
 
 
 class Clock:

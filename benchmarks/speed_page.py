@@ -26,14 +26,20 @@ _FONT = "font-family: system-ui, sans-serif"
 def write_page(history: Path) -> None:
     """Put the last runs of the history, and what the other scripts left, between the markers; draw the chart."""
     record: dict[str, Any] = {"sorts": {}}
-    for line in history.read_text(encoding="utf-8").splitlines():  # of each sort of images its last run
+    lines = history.read_text(encoding="utf-8").splitlines() if history.is_file() else []
+    for line in lines:  # of each sort of images its last run
         last = json.loads(line)
         record = {**last, "sorts": {**record["sorts"], **last["sorts"]}}
     page = DOCS / "speed.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
-    body = "\n".join([*_throughput(record), *_others()])
+    body = "\n".join([*(_throughput(record) if record["sorts"] else ()), *_others()])
     page.write_text(f"{before}{START}\n\n{body}\n{END}{after}", encoding="utf-8")
+    if record["sorts"]:
+        _draw(record)
+
+
+def _draw(record: dict[str, Any]) -> None:
     styled = f"<style>svg {{ {_LIGHT}; {_FONT} }} @media (prefers-color-scheme: dark) {{ svg {{ {_DARK} }} }}</style>"
     drawn = str(rates(record))
     at = drawn.index(">") + 1
@@ -42,6 +48,7 @@ def write_page(history: Path) -> None:
 
 def _throughput(record: dict[str, Any]) -> Iterator[str]:
     machine = record["machine"]
+    yield "![Images a second, beside the naive pipeline](images/speed.svg)\n"
     yield f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, {record['when']};"
     yield f"of its instructions {', '.join(machine['flags']) or 'none told'}."
     yield "In brackets the least and the most of the rounds.\n"
@@ -68,9 +75,6 @@ def _throughput(record: dict[str, Any]) -> Iterator[str]:
             if name in found["rounds"][0]:
                 costs = [statistics.median(1000 * r[name]["stages"][s] for r in found["rounds"]) for s in stages]
                 yield f"| {sort} | {told} | " + " | ".join(f"{c:.2f}" for c in (*costs, sum(costs))) + " |"
-    disturbed = sum(found["disturbed"] for found in record["sorts"].values())
-    if disturbed:
-        yield f"\n{disturbed} timings were taken while other programs computed, for lack of a quiet moment."
 
 
 def _others() -> Iterator[str]:
@@ -103,7 +107,10 @@ def rates(figure: Figure, record: dict[str, Any]) -> str:
                 rows.append((told, rate, f" · {statistics.median(r['naive'] / r[name]['ours'] for r in rounds):.1f}x"))
         for place, (told, rate, times) in enumerate(reversed(rows)):
             axes.barh(place, rate, height=0.62, color=MUTED if told == "naive" else SERIES[0])
-            axes.text(rate, place, f" {rate:.0f}{times}", va="center", color=INK, fontsize=9.5)
+            axes.annotate(
+                f"{rate:.0f}{times}", (rate, place), (4, 0), textcoords="offset points", va="center", fontsize=9.5,
+                color=INK,
+            )  # fmt: skip
             said.append(f"{sort}, {told}: {rate:.0f}")
         axes.set_yticks(range(len(rows)), [told for told, *_ in reversed(rows)])
         axes.set_xlim(0, 1.32 * max(rate for _, rate, _ in rows))

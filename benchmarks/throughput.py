@@ -6,8 +6,8 @@
 In every round each of these describes the same image files, one after the other, on an otherwise idle machine:
 
 * the naive pipeline (``naive_pipeline.py``, frozen), as many threads as its libraries take;
-* the bound: the time of every stage alone on one thread (reading, decoding, each block, encoding), added up and
-  divided by the cores;
+* the bound: the processor time of every stage alone on one thread (reading, decoding, each block, encoding), added up
+  and divided by the cores;
 * ours, on all cores, from files to encoded vectors, no cache;
 * two processes that share nothing, each with half of the images on one thread.
 
@@ -66,7 +66,11 @@ def main() -> None:
                 if count:
                     files = _files(arguments.data, Path(folder), sort)
                     record["sorts"][sort] = _measured(sort, files, count, arguments.rounds, stack)
-        HISTORY.parent.mkdir(exist_ok=True)
+        disturbed = sum(found["disturbed"] for found in record["sorts"].values())
+        if disturbed:
+            sys.exit(
+                f"{disturbed} timings were disturbed by other programs: nothing is recorded, measure on an idle machine"
+            )
         with HISTORY.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
     if arguments.table:
@@ -143,12 +147,14 @@ def extractor(backend: str, workers: int) -> HybridFeatureExtractor:
 
 
 def _stages(ours: HybridFeatureExtractor, files: list[Path]) -> dict[str, float]:
-    """Return seconds an image of each stage, alone on one thread."""
+    """Return seconds an image of each stage, alone on one thread: its processor time, so that others cost nothing."""
     taken: dict[str, float] = {}
     size = ours.blocks[0].image_size
 
     def stage(name: str, work: Callable[[], Any]) -> None:
-        taken[name] = CLOCK.seconds(work) / len(files)
+        began = time.thread_time()
+        work()
+        taken[name] = (time.thread_time() - began) / len(files)
 
     with single_threaded_libraries():
         stage("reading", lambda: [hashlib.sha256(read_bytes(f)).digest() for f in files])
