@@ -20,6 +20,7 @@ _LIGHT = "--ink: #1f2328; --muted: #5f6871; --grid: #e2e5e9; --series-1: #c2540a
 _DARK = (
     "--ink: #e7e9ec; --muted: #a2abb5; --grid: #343a42; --series-1: #ec8036; --series-2: #5cb3ec; background: #1c1f24"
 )
+_NONE = "No run of it is told here yet: it records nothing while other programs compute."
 _FONT = "font-family: system-ui, sans-serif"
 
 
@@ -33,7 +34,7 @@ def write_page(history: Path) -> None:
     page = DOCS / "speed.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
     after = rest.partition(END)[2]
-    body = "\n".join([*(_throughput(record) if record["sorts"] else ()), *_others()])
+    body = "\n".join([*(_throughput(record) if record["sorts"] else (_NONE,)), *_others()])
     page.write_text(f"{before}{START}\n\n{body}\n{END}{after}", encoding="utf-8")
     if record["sorts"]:
         _draw(record)
