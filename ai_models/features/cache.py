@@ -1,11 +1,11 @@
 """Features on disk under a content key: safe to share and to kill, never trusted unverified.
 
-Layout: ``<directory>/<block key>/<name>.shard``. A shard (`ai_models.features.shard_format`) holds the rows of some
-images of one block. It is written under a temporary name, synced, renamed and its folder synced, and never changed: a
-reader sees all of it or nothing, and several processes need no lock. Two that compute the same image write it twice,
-which does no harm. Every row is hashed when it is read; one that is not what was written is computed again, and its
-shard is renamed to ``.bad``. A folder that cannot be written or a full disk costs one warning and the speed, not the
-result. Nothing here is pickled.
+Layout: ``<directory>/<block key>/<name>.shard``. A shard (`ai_models.features.shards.file_format`) holds the rows of
+some images of one block. It is written under a temporary name, synced, renamed and its folder synced, and never
+changed: a reader sees all of it or nothing, and several processes need no lock. Two that compute the same image write
+it twice, which does no harm. Every row is hashed when it is read; one that is not what was written is computed again,
+and its shard is renamed to ``.bad``. A folder that cannot be written or a full disk costs one warning and the speed,
+not the result. Nothing here is pickled.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from ai_models.core.errors import OutputError
 from ai_models.core.logs import get_logger
 from ai_models.core.settings import FeatureConfig
-from ai_models.features.block_folder import BlockFolder
-from ai_models.features.cache_folder import BAD, SUFFIX, CacheInfo, block_folders, cache_files, describe
-from ai_models.features.index import packed
-from ai_models.features.merging import batches, merge, new_name
-from ai_models.features.quarantine import check
-from ai_models.features.shard import DTYPES, DamagedError, Shard, row_digests
-from ai_models.features.shard_format import FORMAT, write_shard
-from ai_models.features.size_limit import SizeLimit, remove
+from ai_models.features.shards.block_folder import BlockFolder
+from ai_models.features.shards.cache_folder import BAD, SUFFIX, CacheInfo, block_folders, cache_files, describe
+from ai_models.features.shards.file_format import FORMAT, write_shard
+from ai_models.features.shards.index import packed
+from ai_models.features.shards.merging import batches, merge, new_name
+from ai_models.features.shards.quarantine import check
+from ai_models.features.shards.shard import DTYPES, DamagedError, Shard, row_digests
+from ai_models.features.shards.size_limit import SizeLimit, remove
 
 __all__ = ["FORMAT", "CacheInfo", "FeatureCache"]
 
@@ -143,7 +143,7 @@ class FeatureCache:
         """Bring the rows of these images together, in this order, where they lie in many small shards.
 
         Whoever asked for many images and is done calls it, so that the next one finds them in few files. Nothing is
-        lost whenever it stops: see `ai_models.features.merging`.
+        lost whenever it stops: see `ai_models.features.shards.merging`.
         """
         block, wanted = self._block(block_key), packed(list(dict.fromkeys(image_keys)))
         hits = sorted(block.find(wanted), key=lambda hit: int(hit.positions[0]))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_models.features.index import packed
-from ai_models.features.shard import Shard, row_digests
-from ai_models.features.shard_format import FORMAT, write_shard
+from ai_models.features.shards.file_format import FORMAT, write_shard
+from ai_models.features.shards.index import packed
+from ai_models.features.shards.shard import Shard, row_digests
 
 FOLDER = Path(__file__).parent / "cache"
 BLOCK = "golden-" + "0" * 32

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ai_models.features import FeatureCache
-from ai_models.features.shard import Shard
+from ai_models.features.shards.shard import Shard
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="watches the disk through /proc")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

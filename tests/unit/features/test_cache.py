@@ -258,7 +258,7 @@ def test_one_warning_says_that_rows_cannot_be_read(
     def fail(shard: object, wanted: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("ai_models.features.shard.Shard.read", fail)
+    monkeypatch.setattr("ai_models.features.shards.shard.Shard.read", fail)
     with caplog.at_level(logging.WARNING):
         assert cache.get(BLOCK, [key(0), key(1)]) == {}
         assert cache.get(BLOCK, [key(2)]) == {}
@@ -275,7 +275,7 @@ def test_a_check_that_the_disk_refuses_sets_nothing_aside(tmp_path: Path, monkey
     def fail(shard: object, wanted: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("ai_models.features.shard.Shard.read", fail)
+    monkeypatch.setattr("ai_models.features.shards.shard.Shard.read", fail)
     assert cache.verify() == [f"'{shard_of(tmp_path)}' cannot be read (Input/output error)"]
     monkeypatch.undo()
     assert cache.verify() == []

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_models.features.shard import DamagedError
-from ai_models.features.shard_format import NewerFormatError, open_shard
+from ai_models.features.shards.file_format import NewerFormatError, open_shard
+from ai_models.features.shards.shard import DamagedError
 
 __all__ = ["BAD", "SHARD_NAME", "SUFFIX", "CacheInfo", "block_folders", "cache_files", "describe"]
 

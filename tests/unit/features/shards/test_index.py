@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_models.features.index import BlockIndex, packed
-from ai_models.features.shard import Shard
+from ai_models.features.shards.index import BlockIndex, packed
+from ai_models.features.shards.shard import Shard
 
 
 def shard(name: str, numbers: list[int]) -> Shard:
@@ -33,7 +33,7 @@ def test_keys_are_packed() -> None:
 @pytest.mark.parametrize("large", [1, 10, 1000])
 def test_the_index_equals_a_search(large: int, shards: list[list[int]], asked: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ai_models.features.index._LARGE", large)
+        patch.setattr("ai_models.features.shards.index._LARGE", large)
         index = BlockIndex()
         made = [shard(str(i), numbers) for i, numbers in enumerate(shards)]
         for each in made:

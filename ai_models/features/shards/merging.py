@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.features.shard import KEY_BYTES, DamagedError, Shard
-from ai_models.features.shard_format import write_shard
+from ai_models.features.shards.file_format import write_shard
+from ai_models.features.shards.shard import KEY_BYTES, DamagedError, Shard
 
 __all__ = ["batches", "merge", "new_name"]
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from ai_models.features import FeatureCache
-from ai_models.features.shard import DamagedError
-from ai_models.features.shard_format import FORMAT, NewerFormatError, open_shard
+from ai_models.features.shards.file_format import FORMAT, NewerFormatError, open_shard
+from ai_models.features.shards.shard import DamagedError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 NAME = "0" * 32 + ".shard"

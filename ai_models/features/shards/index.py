@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.features.shard import KEY_BYTES, Shard
+from ai_models.features.shards.shard import KEY_BYTES, Shard
 
 __all__ = ["BlockIndex", "Hit", "packed"]
 

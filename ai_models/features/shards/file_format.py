@@ -11,8 +11,8 @@ Format 2, integers little-endian::
     ...       the rows in C order
 
 The format number is raised by any change of this layout; the first 48 bytes and what their checksum covers stay. A
-reader keeps reading older formats, as it does format 1 (`ai_models.features.shard_format_1`), and leaves alone a newer
-one, which it knows from a damaged one by the checksum.
+reader keeps reading older formats, as it does format 1 (`ai_models.features.shards.file_format_1`), and leaves alone a
+newer one, which it knows from a damaged one by the checksum.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np
 
 from ai_models.core.config import canonical_json
 from ai_models.core.paths import atomic_write, sync_folder
-from ai_models.features import shard_format_1
-from ai_models.features.shard import DIGEST_BYTES, DTYPES, KEY_BYTES, DamagedError, Shard
+from ai_models.features.shards import file_format_1
+from ai_models.features.shards.shard import DIGEST_BYTES, DTYPES, KEY_BYTES, DamagedError, Shard
 
 __all__ = ["FORMAT", "NewerFormatError", "open_shard", "write_shard"]
 
@@ -107,8 +107,8 @@ def open_shard(path: Path) -> Shard:
         if _PRELUDE.size + length > size:
             raise DamagedError("it is cut off")
         header = stream.read(length)
-        if number == shard_format_1.FORMAT:
-            shard = shard_format_1.parse(path, header, digest, stream)
+        if number == file_format_1.FORMAT:
+            shard = file_format_1.parse(path, header, digest, stream)
         elif hashlib.sha256(prelude[:_SIGNED] + header).digest() != digest:
             raise DamagedError("its header does not match its checksum")
         elif number > FORMAT:

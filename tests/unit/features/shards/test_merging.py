@@ -11,8 +11,8 @@ import pytest
 from ai_models.core.errors import OutputError
 from ai_models.features import FeatureCache
 from ai_models.features import cache as cache_module
-from ai_models.features.merging import batches
-from ai_models.features.shard import Shard
+from ai_models.features.shards.merging import batches
+from ai_models.features.shards.shard import Shard
 
 BLOCK = "hog-" + "0" * 32
 GB = 10**9

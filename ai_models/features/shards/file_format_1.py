@@ -13,8 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from ai_models.features.index import packed
-from ai_models.features.shard import DTYPES, DamagedError, Shard, row_digests
+from ai_models.features.shards.index import packed
+from ai_models.features.shards.shard import DTYPES, DamagedError, Shard, row_digests
 
 __all__ = ["FORMAT", "parse"]
 

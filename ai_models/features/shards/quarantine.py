@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ai_models.core.errors import OutputError
 from ai_models.core.logs import get_logger
-from ai_models.features.cache_folder import BAD
-from ai_models.features.merging import merge
-from ai_models.features.shard import DamagedError, Shard
-from ai_models.features.shard_format import NewerFormatError, open_shard
+from ai_models.features.shards.cache_folder import BAD
+from ai_models.features.shards.file_format import NewerFormatError, open_shard
+from ai_models.features.shards.merging import merge
+from ai_models.features.shards.shard import DamagedError, Shard
 
 __all__ = ["check", "rename_bad", "set_aside"]
 

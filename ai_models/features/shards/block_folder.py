@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from ai_models.core.logs import get_logger
 from ai_models.core.paths import sync_folder
-from ai_models.features.cache_folder import SHARD_NAME, SUFFIX
-from ai_models.features.index import BlockIndex, Hit
-from ai_models.features.quarantine import rename_bad, set_aside
-from ai_models.features.shard import KEY_BYTES, DamagedError, Shard
-from ai_models.features.shard_format import NewerFormatError, open_shard
+from ai_models.features.shards.cache_folder import SHARD_NAME, SUFFIX
+from ai_models.features.shards.file_format import NewerFormatError, open_shard
+from ai_models.features.shards.index import BlockIndex, Hit
+from ai_models.features.shards.quarantine import rename_bad, set_aside
+from ai_models.features.shards.shard import KEY_BYTES, DamagedError, Shard
 
 __all__ = ["BlockFolder"]
 
