@@ -19,7 +19,7 @@ from ai_models.features import FeatureCache
 from ai_models.features.shards.file_format import FORMAT, NewerFormatError, open_shard
 from ai_models.features.shards.shard import DamagedError
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 NAME = "0" * 32 + ".shard"
 ALL = np.arange(3)
 
