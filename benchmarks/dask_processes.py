@@ -29,7 +29,7 @@ class Processes:
         self.folder = folder
         self.workers: list[subprocess.Popen[bytes]] = []
         self._file = folder / "scheduler.json"
-        self._scheduler = self._start("dask_scheduler", "--port", "0", "--host", "127.0.0.1", code=ROOT)
+        self.scheduler = self._start("dask_scheduler", "--port", "0", "--host", "127.0.0.1", code=ROOT)
         since = time.monotonic()
         while not (self._file.exists() and self._file.read_text()):
             if time.monotonic() - since > _PATIENCE:
@@ -51,7 +51,7 @@ class Processes:
 
     def close(self) -> None:
         """Kill all of them."""
-        for process in (*self.workers, self._scheduler):
+        for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
 

@@ -51,11 +51,12 @@ class Cluster:
 
     def map(self, fn: Callable[[T], R], items: Iterable[T], *, total: int | None) -> Iterator[R]:
         """Yield ``fn(item)`` in order, through joblib's Dask backend; arrays of a MB and more are written once."""
-        from joblib._dask import DaskDistributedBackend
-
-        backend = DaskDistributedBackend(client=self.client)
         parallel = joblib.Parallel(
-            backend=backend, n_jobs=-1, batch_size=1, pre_dispatch=_AHEAD * self.threads, return_as="generator"
+            backend=_backend(self.client),
+            n_jobs=-1,
+            batch_size=1,
+            pre_dispatch=_AHEAD * self.threads,
+            return_as="generator",
         )
         waiting: deque[int] = deque()
         calls = self._calls(fn, items, waiting)
@@ -114,6 +115,18 @@ class Cluster:
                     _log.warning("no worker is left on the cluster: waiting for one to come")
 
 
+def _backend(client: Any) -> Any:
+    from joblib._dask import DaskDistributedBackend
+
+    class Elsewhere(DaskDistributedBackend):
+        """Joblib's backend, also for a cluster of one thread, whose work joblib would do in this process."""
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+
+    return Elsewhere(client=client)
+
+
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
     """Turn what Dask raises when a cluster breaks into a sentence."""
@@ -128,8 +141,7 @@ def _explained() -> Iterator[None]:
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise ClusterError(
-            f"the scheduler of the cluster was lost ({str(error) or type(error).__name__}): start again, "
-            "what is in the feature cache is not computed again"
+            "the scheduler of the cluster was lost: start again, what is in the feature cache is not computed again"
         ) from error
 
 

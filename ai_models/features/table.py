@@ -20,18 +20,21 @@ from ai_models.core.settings import FeatureConfig, PreprocessConfig
 from ai_models.features.base import FloatArray
 from ai_models.features.hybrid import HybridFeatureExtractor
 
-__all__ = ["FeatureTable", "write_features"]
+__all__ = ["FeatureTable", "without_encoders", "write_features"]
+
+_UNSPLIT = "its codebook is fitted on training rows, and nothing is split yet"
 
 _IN_MEMORY = 1_000  # photographs whose local descriptors are held at once, and that a codebook is fitted on at most
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """What `write_features` wrote: rows and columns, blocks, and the blocks that were left out, with the reason."""
+    """What was written: rows and columns, blocks, those that were left out, with the reason, and unreadable images."""
 
     shape: tuple[int, int]
     blocks: tuple[str, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unreadable: int = 0
 
 
 def write_features(
@@ -63,7 +66,9 @@ def write_features(
     overwrite
         Replace an earlier result in `output_dir`.
     """
-    config, left_out = _without_encoders(features or FeatureConfig(), fitted=bool(len(manifest.on(Split.TRAIN))))
+    config, left_out = features or FeatureConfig(), dict[str, str]()
+    if not len(manifest.on(Split.TRAIN)):
+        config, left_out = without_encoders(config, _UNSPLIT)
     output = prepare_output_dir(output_dir, ours="features.npy", overwrite=overwrite)
     extractor = HybridFeatureExtractor(config, preprocess, seed=seed, workers=workers)
     training = np.flatnonzero([r.split is Split.TRAIN and not r.is_copy for r in manifest])
@@ -101,16 +106,22 @@ def _encoded(
         yield extractor.encode(part)
 
 
-def _without_encoders(config: FeatureConfig, *, fitted: bool) -> tuple[FeatureConfig, dict[str, str]]:
+def without_encoders(config: FeatureConfig, reason: str) -> tuple[FeatureConfig, dict[str, str]]:
+    """Return the settings without blocks that need a codebook, and these with the reason.
+
+    Raises
+    ------
+    DataError
+        When no block is left.
+    """
     needing = [name for name in ("sift", "orb") if getattr(config, f"use_{name}_features")]
-    if fitted or not needing:
+    if not needing:
         return config, {}
     try:
         kept = config.replace(**{f"use_{name}_features": False for name in needing})
     except ConfigError as error:
         raise DataError(
-            f"{' and '.join(needing)} need a codebook fitted on training rows, but nothing is split: "
+            f"{' and '.join(needing)} need a codebook fitted on training rows ({reason}): "
             "run 'amulet-ai split' first and give its manifest"
         ) from error
-    reason = "its codebook is fitted on training rows, and nothing is split yet"
     return kept, dict.fromkeys(needing, reason)

@@ -201,6 +201,22 @@ def test_a_scheduler_without_workers_is_one_sentence(dask_processes, tmp_path, m
         pass
 
 
+def test_a_lost_scheduler_is_one_sentence(dask_processes, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("ai_models.cluster.connecting._CONNECT", 3)  # seconds for coming back, too
+    with (
+        dask_processes.running(tmp_path / "cluster", 1) as processes,
+        computing(_dask(processes), shared=tmp_path),
+    ):
+        parts = _extractor(None).iter_raw(pictures, label="")
+        next(parts)
+        fits = map_ordered(lambda n: time.sleep(0.2) or os.getpid(), range(500), workers=1, backend="processes")
+        assert next(fits) != os.getpid()  # one worker alone does not leave the work to this process
+        processes.close()
+        for results in (fits, parts):
+            with pytest.raises(ClusterError, match=r"scheduler of the cluster was lost|gave up a task"):
+                list(results)
+
+
 def test_a_scheduler_without_its_engine_is_refused():
     with pytest.raises(ConfigError, match="add --engine dask"):
         ComputeConfig(scheduler="tcp://127.0.0.1:8786")

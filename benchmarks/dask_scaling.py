@@ -1,0 +1,174 @@
+"""One Dask worker of one thread beside two, on this machine: time, CPU seconds, and whether the features are the same.
+
+    python benchmarks/dask_scaling.py local|one|two|killed [--images 2000] [--work DIR]
+    python benchmarks/dask_scaling.py --table
+
+Each call measures one configuration once and appends it to ``benchmarks/results/dask.json``: the extraction of all
+blocks of the default settings from distinct JPEGs into an empty cache, by real ``dask worker`` processes that were
+started and had loaded the network before (on other photographs). ``killed`` sends SIGKILL to one of two workers when
+half of the images are there. ``local`` is the ordinary extraction on one thread. The table goes into docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+from dask_processes import Processes, running
+from PIL import Image
+
+from ai_models.cluster import computing
+from ai_models.core.settings import ComputeConfig, FeatureConfig
+from ai_models.features import HybridFeatureExtractor
+
+RESULTS = Path(__file__).parent / "results" / "dask.json"
+DOCS = Path(__file__).parents[1] / "docs" / "scaling.md"
+START, END = "<!-- figures: benchmarks/dask_scaling.py --table -->", "<!-- end of figures -->"
+WORKERS = {"local": 0, "one": 1, "two": 2, "killed": 2}
+WARMING = 128
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("configuration", nargs="?", choices=WORKERS)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--work", type=Path, help="folder for photographs and caches; photographs in it are used again")
+    parser.add_argument("--table", action="store_true", help="only write the table")
+    given = parser.parse_args()
+    if given.table:
+        _write_table()
+        return
+    if given.configuration is None:
+        parser.error("name a configuration, or --table")
+    work = given.work or Path(tempfile.mkdtemp())
+    files = _photographs(work / "photographs", given.images + WARMING)
+    run = _measured(given.configuration, files[WARMING:], files[:WARMING], Path(tempfile.mkdtemp(dir=work)))
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
+    kept["runs"].append(run)
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(run))
+
+
+def _photographs(folder: Path, count: int) -> list[Path]:
+    """Write distinct pictures of 640 x 480: blobs, edges and noise, about 90 KB each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number:06d}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        if not file.exists():
+            rng = np.random.default_rng(number)
+            coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+            picture = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+            cv2.circle(picture, (int(rng.integers(100, 540)), 240), 120, (40, 90, 160), 12)
+            picture += rng.integers(-12, 13, (480, 640, 1), dtype=np.int16)
+            Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(file, quality=90)
+    return files
+
+
+def _measured(name: str, files: list[Path], warming: list[Path], place: Path) -> dict[str, Any]:
+    features = FeatureConfig(cache_dir=str(place / "cache"), device="cpu")
+    if name == "local":
+        HybridFeatureExtractor(features.replace(cache_dir=str(place / "warm")), workers=1).extract_raw(
+            warming, label=""
+        )
+        return {"configuration": name, "images": len(files), **_extracted(features, files, None, None)}
+    with (
+        running(place / "cluster", WORKERS[name]) as processes,
+        computing(ComputeConfig(engine="dask", scheduler=processes.address), shared=place) as cluster,
+    ):
+        assert cluster is not None
+        cluster.client.wait_for_workers(WORKERS[name], timeout=120)
+        warm = HybridFeatureExtractor(features.replace(cache_dir=str(place / "warm")))
+        warm.extract_raw(warming, label="")
+        victim = processes.workers[0] if name == "killed" else None
+        run = {"configuration": name, "images": len(files), **_extracted(features, files, processes, victim)}
+        run["workers_at_the_end"] = len(cluster.client.ncores())
+    shutil.rmtree(place)
+    return run
+
+
+def _extracted(features: FeatureConfig, files: list[Path], processes: Processes | None, victim: Any) -> dict[str, Any]:
+    digest, done = hashlib.sha256(), 0
+    extractor = HybridFeatureExtractor(features, workers=1)
+    extractor.extract_raw(files[:1], label="")  # the client's own part: the network it sends
+    used = [psutil.Process(p.pid) for p in processes.workers] if processes else [psutil.Process()]
+    beside = [psutil.Process(), psutil.Process(processes.scheduler.pid)] if processes else []
+    before, before_beside, began = sum(map(_cpu, used)), [*map(_cpu, beside)], time.perf_counter()
+    for _, part in extractor.iter_raw(files, label=""):
+        for rows in part.blocks.values():
+            digest.update(np.ascontiguousarray(rows))
+        done += len(part)
+        if victim is not None and done >= len(files) / 2:
+            os.kill(victim.pid, signal.SIGKILL)
+            victim = None
+    seconds = time.perf_counter() - began
+    cpu = None if any(p.status() == psutil.STATUS_ZOMBIE for p in used) else sum(map(_cpu, used)) - before
+    client, scheduler = [_cpu(p) - b for p, b in zip(beside, before_beside, strict=True)] or (None, None)
+    size = sum(p.stat().st_size for p in Path(features.cache_dir).rglob("*.shard"))
+    return {
+        "seconds": seconds, "cpu_seconds": cpu, "client_cpu_seconds": client, "scheduler_cpu_seconds": scheduler,
+        "cache_bytes": size, "features": digest.hexdigest(),
+    }  # fmt: skip
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _write_table() -> None:
+    runs = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"]
+    text = DOCS.read_text(encoding="utf-8")
+    before, rest = text.split(START)
+    DOCS.write_text(f"{before}{START}\n\n{_table(runs)}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def _table(runs: list[dict[str, Any]]) -> str:
+    by_name = {name: [r for r in runs if r["configuration"] == name] for name in WORKERS}
+    medians = {name: statistics.median(r["seconds"] for r in there) for name, there in by_name.items() if there}
+    told = {
+        "local": "this process, one thread", "one": "one worker", "two": "two workers",
+        "killed": "two workers, one killed half-way",
+    }  # fmt: skip
+    lines = [
+        "| computed by | runs | images | seconds, median (range) | times one worker | "
+        "CPU seconds a 1,000 images: workers, client, scheduler |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, median in medians.items():
+        there = by_name[name]
+        seconds = [r["seconds"] for r in there]
+        parts = [_each_thousand(there, f"{part}cpu_seconds") for part in ("", "client_", "scheduler_")]
+        ratio = f"{medians['one'] / median:.2f}" if "one" in medians else ""
+        lines.append(
+            f"| {told[name]} | {len(there)} | {there[0]['images']:,} | {median:.1f} ({min(seconds):.1f}-"
+            f"{max(seconds):.1f}) | {ratio} | {', '.join(parts)} |"
+        )
+    same = len({r["features"] for r in runs}) == 1
+    kilobytes = statistics.median(r["cache_bytes"] / r["images"] for r in runs) / 1000
+    lines += [
+        "",
+        f"Features of all {len(runs)} runs: {'the same bytes' if same else 'NOT THE SAME'}. "
+        f"In the cache: {kilobytes:.1f} KB an image.",
+    ]
+    return "\n".join(lines)
+
+
+def _each_thousand(runs: list[dict[str, Any]], name: str) -> str:
+    found = [1000 * run[name] / run["images"] for run in runs if run[name] is not None]
+    return f"{statistics.median(found):.2f}" if found else "-"
+
+
+if __name__ == "__main__":
+    main()
