@@ -1,18 +1,21 @@
 """One Dask worker of one thread beside two, on this machine: time, CPU seconds, and whether the features are the same.
 
     python benchmarks/dask_scaling.py local|one|two|killed [--images 2000] [--work DIR]
+    python benchmarks/dask_scaling.py stages [--work DIR]
     python benchmarks/dask_scaling.py --table
 
 Each call measures one configuration once and appends it to ``benchmarks/results/dask.json``: the extraction of all
 blocks of the default settings from distinct JPEGs into an empty cache, by real ``dask worker`` processes that were
 started and had loaded the network before (on other photographs). ``killed`` sends SIGKILL to one of two workers when
-half of the images are there. ``local`` is the ordinary extraction on one thread. The table goes into docs/scaling.md.
+half of the images are there. ``local`` is the ordinary extraction on one thread. ``stages`` measures the CPU time of
+reading and of each block for one photograph. The tables, and a model of the cost of more, go into docs/scaling.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -30,19 +33,29 @@ from dask_processes import Processes, running
 from PIL import Image
 
 from ai_models.cluster import computing
-from ai_models.core.settings import ComputeConfig, FeatureConfig
+from ai_models.core.images import read_bytes
+from ai_models.core.settings import ComputeConfig, FeatureConfig, PreprocessConfig
 from ai_models.features import HybridFeatureExtractor
+from ai_models.features.costs import READING, measure_costs
 
 RESULTS = Path(__file__).parent / "results" / "dask.json"
 DOCS = Path(__file__).parents[1] / "docs" / "scaling.md"
 START, END = "<!-- figures: benchmarks/dask_scaling.py --table -->", "<!-- end of figures -->"
 WORKERS = {"local": 0, "one": 1, "two": 2, "killed": 2}
 WARMING = 128
+GPU_RATE = 3000.0  # images a second that a GPU is assumed to take through the network; none was measured
+MACHINES = (  # name, worker threads, GPUs
+    ("2 threads", 2, 0),
+    ("64 threads", 64, 0),
+    ("1,000 threads", 1000, 0),
+    ("assumed: 1 GPU, 16 threads", 16, 1),
+    ("assumed: 8 GPUs, 256 threads", 256, 8),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("configuration", nargs="?", choices=WORKERS)
+    parser.add_argument("configuration", nargs="?", choices=[*WORKERS, "stages"])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--work", type=Path, help="folder for photographs and caches; photographs in it are used again")
     parser.add_argument("--table", action="store_true", help="only write the table")
@@ -53,12 +66,29 @@ def main() -> None:
     if given.configuration is None:
         parser.error("name a configuration, or --table")
     work = given.work or Path(tempfile.mkdtemp())
+    if given.configuration == "stages":
+        _keep("stages", _stages(work))
+        return
     files = _photographs(work / "photographs", given.images + WARMING)
     run = _measured(given.configuration, files[WARMING:], files[:WARMING], Path(tempfile.mkdtemp(dir=work)))
-    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"runs": []}
-    kept["runs"].append(run)
+    _keep("runs", run)
+
+
+def _keep(kind: str, run: dict[str, Any]) -> None:
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    kept.setdefault(kind, []).append(run)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(run))
+
+
+def _stages(work: Path) -> dict[str, Any]:
+    small = [read_bytes(file) for file in _photographs(work / "photographs", 32)]
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(small[0])) as picture:
+        picture.resize((4000, 3000)).save(stream, "JPEG", quality=90)
+    extractor = HybridFeatureExtractor(FeatureConfig(cache_dir=str(work / "stages"), device="cpu"))
+    large = measure_costs(extractor.blocks, [stream.getvalue()] * 8, PreprocessConfig())
+    return {"milliseconds": measure_costs(extractor.blocks, small, PreprocessConfig()), "reading_12mp": large[READING]}
 
 
 def _photographs(folder: Path, count: int) -> list[Path]:
@@ -128,10 +158,12 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _write_table() -> None:
-    runs = json.loads(RESULTS.read_text(encoding="utf-8"))["runs"]
+    kept = json.loads(RESULTS.read_text(encoding="utf-8"))
     text = DOCS.read_text(encoding="utf-8")
     before, rest = text.split(START)
-    DOCS.write_text(f"{before}{START}\n\n{_table(runs)}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    DOCS.write_text(
+        f"{before}{START}\n\n{_table(kept['runs'])}\n\n{_model(kept)}\n\n{END}{rest.split(END)[1]}", encoding="utf-8"
+    )
 
 
 def _table(runs: list[dict[str, Any]]) -> str:
@@ -163,6 +195,43 @@ def _table(runs: list[dict[str, Any]]) -> str:
         f"In the cache: {kilobytes:.1f} KB an image.",
     ]
     return "\n".join(lines)
+
+
+def _model(kept: dict[str, Any]) -> str:
+    """Return the cost of more photographs and machines: arithmetic on what was measured, and on what is assumed."""
+    one = [run for run in kept["runs"] if run["configuration"] == "one"]
+    every = [run for run in kept["runs"] if run["client_cpu_seconds"] is not None]
+    worker = statistics.median(run["cpu_seconds"] / run["images"] for run in one)
+    client = statistics.median(run["client_cpu_seconds"] / run["images"] for run in every)
+    stages = {name: statistics.median(run["milliseconds"][name] for run in kept["stages"]) for name in
+              kept["stages"][0]["milliseconds"]}  # fmt: skip
+    large = statistics.median(run["reading_12mp"] for run in kept["stages"])
+    network = stages["cnn"] / sum(stages.values())  # the stages come with the network's pass
+    kilobytes = statistics.median(run["cache_bytes"] / run["images"] for run in every) / 1000
+    told = ", ".join(f"{name} {cost:.2f}" for name, cost in stages.items() if name != "stages")
+    lines = [
+        f"CPU milliseconds of one photograph alone, by stage: {told} (the stages of the network come with `cnn`); "
+        f"reading one of 12 megapixels: {large:.1f}.",
+        "",
+        f"With c = {1000 * worker:.1f} CPU seconds of workers and s = {1000 * client:.2f} of the client for 1,000:",
+        "",
+        "| machines | 10⁶ photographs | 10⁸ photographs | bound by |",
+        "|---|---|---|---|",
+    ]
+    for name, threads, gpus in MACHINES:
+        on_cpus = worker * ((1 - network) if gpus else 1) / threads
+        parts = {"workers": on_cpus, "client": client, **({"GPU": 1 / (GPU_RATE * gpus)} if gpus else {})}
+        bound = max(parts, key=lambda part: parts[part])
+        lines.append(f"| {name} | {_told(1e6 * parts[bound])} | {_told(1e8 * parts[bound])} | {bound} |")
+    lines += ["", f"Cache: {kilobytes:.1f} GB at 10⁶, {kilobytes / 10:.1f} TB at 10⁸."]
+    return "\n".join(lines)
+
+
+def _told(seconds: float) -> str:
+    for size, unit in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _each_thousand(runs: list[dict[str, Any]], name: str) -> str:

@@ -14,9 +14,11 @@ import pytest
 from ai_models.artifacts import read_bundle
 from ai_models.cluster import cluster_in_use, computing
 from ai_models.core.errors import ClusterError, ConfigError, DataError
+from ai_models.core.manifest_stream import ManifestStream
 from ai_models.core.settings import ComputeConfig, FeatureConfig, TrainingConfig
 from ai_models.execution import map_ordered
 from ai_models.features import HybridFeatureExtractor, RawFeatures
+from ai_models.features.streamed_table import write_streamed_features
 from ai_models.training import train_model
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +65,19 @@ def test_features_are_those_of_this_machine_and_lie_in_the_ordinary_cache(two_wo
     again = _extractor(tmp_path)
     assert _same(again.extract_raw(pictures, label=""), local)
     assert again.cache_stats["misses"] == 0
+
+
+def test_a_streamed_manifest_is_the_same_array_and_may_name_urls(two_workers, pictures, tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    names = [file.as_uri() if number % 2 else file.name for number, file in enumerate(pictures)]
+    parquet.write_table(pyarrow.table({"path": names}), tmp_path / "manifest.parquet")
+    stream = ManifestStream(tmp_path / "manifest.parquet", root=pictures[0].parent)
+    features = _extractor(tmp_path / "cache").config
+    with computing(_dask(two_workers), shared=tmp_path / "cache"):
+        write_streamed_features(stream, tmp_path / "there", features=features)
+    here = features.replace(cache_features=False)
+    write_streamed_features(stream, tmp_path / "here", features=here)
+    assert (tmp_path / "there/features.npy").read_bytes() == (tmp_path / "here/features.npy").read_bytes()
 
 
 def test_a_model_is_the_one_of_this_machine(two_workers, split_textures, classical_features, tiny_model, tmp_path):
