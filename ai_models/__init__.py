@@ -16,8 +16,8 @@ The data's way, one stage after the other; `pipeline` is the whole of it on one 
 Below the stages, from the top down: `reporting` (charts and pages), `predictor` (a model that is warm), `artifacts`
 (what a model directory holds), `crossfit` (grouped out-of-fold fitting), `explaining` (why a model says what it says),
 `classifier` (the thing that is saved), `duplicates` (which images show one object), `features` and `ensemble`, then
-`cluster` (past one machine), `execution`, `transforms`, `corruptions`, `preprocessing`, `quality`, `folds`, `metrics`, then `backgrounds` (found and
-replaced), and `core`.
+`cluster` (past one machine), `execution`, `transforms`, `corruptions`, `preprocessing`, `quality`, `folds`, `metrics`,
+then `backgrounds` (found and replaced), and `core`.
 ``setup.cfg`` says who may import whom.
 
 >>> import ai_models

@@ -29,7 +29,9 @@ class Processes:
         self.folder = folder
         self.workers: list[subprocess.Popen[bytes]] = []
         self._file = folder / "scheduler.json"
-        self.scheduler = self._start("dask_scheduler", "--port", "0", "--host", "127.0.0.1", code=ROOT)
+        self.scheduler = self._start(
+            "dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--idle-timeout", "300", code=ROOT
+        )
         since = time.monotonic()
         while not (self._file.exists() and self._file.read_text()):
             if time.monotonic() - since > _PATIENCE:
@@ -43,7 +45,7 @@ class Processes:
     def add_worker(self, *, code: Path = ROOT) -> subprocess.Popen[bytes]:
         """Start a worker of one thread, which nobody restarts, with the package of a folder."""
         process = self._start(
-            "dask_worker", "--nthreads", "1", "--no-nanny", "--memory-limit", "0",
+            "dask_worker", "--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--death-timeout", "60",
             "--local-directory", str(self.folder), code=code,
         )  # fmt: skip
         self.workers.append(process)

@@ -129,15 +129,16 @@ def _measured(name: str, files: list[Path], warming: list[Path], place: Path) ->
 
 
 def _extracted(features: FeatureConfig, files: list[Path], processes: Processes | None, victim: Any) -> dict[str, Any]:
-    digest, done = hashlib.sha256(), 0
+    digests: dict[str, Any] = {}  # one a block: how the rows are cut into parts is no difference
+    done = 0
     extractor = HybridFeatureExtractor(features, workers=1)
     extractor.extract_raw(files[:1], label="")  # the client's own part: the network it sends
     used = [psutil.Process(p.pid) for p in processes.workers] if processes else [psutil.Process()]
     beside = [psutil.Process(), psutil.Process(processes.scheduler.pid)] if processes else []
     before, before_beside, began = sum(map(_cpu, used)), [*map(_cpu, beside)], time.perf_counter()
     for _, part in extractor.iter_raw(files, label=""):
-        for rows in part.blocks.values():
-            digest.update(np.ascontiguousarray(rows))
+        for name, rows in part.blocks.items():
+            digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(rows))
         done += len(part)
         if victim is not None and done >= len(files) / 2:
             os.kill(victim.pid, signal.SIGKILL)
@@ -148,7 +149,7 @@ def _extracted(features: FeatureConfig, files: list[Path], processes: Processes 
     size = sum(p.stat().st_size for p in Path(features.cache_dir).rglob("*.shard"))
     return {
         "seconds": seconds, "cpu_seconds": cpu, "client_cpu_seconds": client, "scheduler_cpu_seconds": scheduler,
-        "cache_bytes": size, "features": digest.hexdigest(),
+        "cache_bytes": size, "features": {name: digest.hexdigest() for name, digest in digests.items()},
     }  # fmt: skip
 
 
@@ -187,7 +188,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
             f"| {told[name]} | {len(there)} | {there[0]['images']:,} | {median:.1f} ({min(seconds):.1f}-"
             f"{max(seconds):.1f}) | {ratio} | {', '.join(parts)} |"
         )
-    same = len({r["features"] for r in runs}) == 1
+    same = all(r["features"] == runs[0]["features"] for r in runs)
     kilobytes = statistics.median(r["cache_bytes"] / r["images"] for r in runs) / 1000
     lines += [
         "",
