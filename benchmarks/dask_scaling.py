@@ -140,6 +140,7 @@ def _extracted(features: FeatureConfig, files: list[Path], processes: Processes 
         for name, rows in part.blocks.items():
             digests.setdefault(name, hashlib.sha256()).update(np.ascontiguousarray(rows))
         done += len(part)
+        last = time.perf_counter()
         if victim is not None and done >= len(files) / 2:
             os.kill(victim.pid, signal.SIGKILL)
             victim = None
@@ -148,7 +149,8 @@ def _extracted(features: FeatureConfig, files: list[Path], processes: Processes 
     client, scheduler = [_cpu(p) - b for p, b in zip(beside, before_beside, strict=True)] or (None, None)
     size = sum(p.stat().st_size for p in Path(features.cache_dir).rglob("*.shard"))
     return {
-        "seconds": seconds, "cpu_seconds": cpu, "client_cpu_seconds": client, "scheduler_cpu_seconds": scheduler,
+        "seconds": seconds, "merging_seconds": began + seconds - last, "cpu_seconds": cpu,
+        "client_cpu_seconds": client, "scheduler_cpu_seconds": scheduler,
         "cache_bytes": size, "features": {name: digest.hexdigest() for name, digest in digests.items()},
     }  # fmt: skip
 
@@ -175,7 +177,7 @@ def _table(runs: list[dict[str, Any]]) -> str:
         "killed": "two workers, one killed half-way",
     }  # fmt: skip
     lines = [
-        "| computed by | runs | images | seconds, median (range) | times one worker | "
+        "| computed by | runs | images | seconds, median (range) | one worker's / these | "
         "CPU seconds a 1,000 images: workers, client, scheduler |",
         "|---|---|---|---|---|---|",
     ]

@@ -47,7 +47,13 @@ class Cluster:
     @property
     def threads(self) -> int:
         """How many tasks run at once."""
-        return max(1, int(sum(self.client.ncores().values())))
+        return max(1, self._threads_there())
+
+    def _threads_there(self) -> int:
+        try:
+            return int(sum(self.client.ncores().values()))
+        except OSError as error:
+            raise _lost() from error
 
     def map(self, fn: Callable[[T], R], items: Iterable[T], *, total: int | None) -> Iterator[R]:
         """Yield ``fn(item)`` in order, through joblib's Dask backend; arrays of a MB and more are written once."""
@@ -110,7 +116,7 @@ class Cluster:
             except TimeoutError:
                 if future.done():
                     raise
-                if not told and not self.client.ncores():
+                if not told and not self._threads_there():
                     told = True
                     _log.warning("no worker is left on the cluster: waiting for one to come")
 
@@ -140,9 +146,13 @@ def _explained() -> Iterator[None]:
             "a task was given up after every worker that tried it was lost: look for too little memory on the workers"
         ) from error
     except (CancelledError, CommClosedError) as error:
-        raise ClusterError(
-            "the scheduler of the cluster was lost: start again, what is in the feature cache is not computed again"
-        ) from error
+        raise _lost() from error
+
+
+def _lost() -> ClusterError:
+    return ClusterError(
+        "the scheduler of the cluster was lost: start again, what is in the feature cache is not computed again"
+    )
 
 
 def _gave_up(what: object) -> ClusterError:
