@@ -31,7 +31,7 @@ def command(verbose: bool) -> None:
 def _cache(cache_dir: str, max_cache_size_gb: float = FeatureConfig.max_cache_size_gb) -> FeatureCache:
     from ai_models.features.cache import FeatureCache
 
-    return FeatureCache(cache_dir, int(max_cache_size_gb * 1e9))
+    return FeatureCache(cache_dir, FeatureConfig(max_cache_size_gb=max_cache_size_gb).max_cache_bytes)
 
 
 def _megabytes(size: int) -> str:

@@ -157,6 +157,11 @@ class FeatureConfig(Config):
         return tuple(name.replace("cnn", "stages") for name in self.networks) if self.use_stages_features else ()
 
     @property
+    def max_cache_bytes(self) -> int:
+        """The most that the feature cache may take, in bytes; a GB is 10^9."""
+        return int(self.max_cache_size_gb * 1e9)
+
+    @property
     def image_sizes(self) -> tuple[int, ...]:
         """Sides in pixels of the squares that blocks see, each once; the usual one first."""
         return tuple(

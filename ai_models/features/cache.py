@@ -63,8 +63,7 @@ class FeatureCache:
     @classmethod
     def of(cls, config: FeatureConfig) -> Self | None:
         """Return the cache that settings ask for; None where they ask for none."""
-        size = int(config.max_cache_size_gb * 2**30)
-        return cls(config.cache_dir, size) if config.cache_features else None
+        return cls(config.cache_dir, config.max_cache_bytes) if config.cache_features else None
 
     def has(self, block_key: str, image_keys: Sequence[str]) -> bool:
         """Say whether the cache knows a row of every image; none is read."""

@@ -128,7 +128,7 @@ class CnnExtractor(BaseFeatureExtractor):
     def _cached_export(self, key: str) -> bytes:
         cache = None
         if self.config.cache_features:
-            cache = FeatureCache(self.config.cache_dir, int(self.config.max_cache_size_gb * 2**30))
+            cache = FeatureCache(self.config.cache_dir, self.config.max_cache_bytes)
             kept = cache.get(key, ["onnx"])
             if kept:
                 return kept["onnx"].tobytes()

@@ -260,7 +260,7 @@ class HybridFeatureExtractor(TransformerMixin, BaseEstimator):
         config = self._config()
         if not config.cache_features:
             return None
-        place = (config.cache_dir, int(config.max_cache_size_gb * 2**30))
+        place = (config.cache_dir, config.max_cache_bytes)
         opened: tuple[tuple[str, int], FeatureCache] | None = self.__dict__.get("_opened")
         if opened is None or opened[0] != place:
             opened = place, FeatureCache(*place)
