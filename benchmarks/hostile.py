@@ -27,8 +27,9 @@ from ai_models.augmentation.copying import ParentTask, make_copies
 from ai_models.core.images import Verdict
 from ai_models.core.predictions import Predictions
 from ai_models.core.records import ImageRecord, Split
-from ai_models.core.settings import AugmentationConfig
+from ai_models.core.settings import AugmentationConfig, InspectionConfig
 from ai_models.inspection.files import Question, look
+from ai_models.inspection.known_files import KnownFiles
 from ai_models.transforms import PRESETS
 
 WAYS = ("inspector", "augmenter", "extractor", "predict")
@@ -137,11 +138,12 @@ def _memory(key: str) -> float:
 
 
 def _inspect(file: Path) -> str:
-    found, seen = look(
-        Question(file.parent, file.name, "", Split.UNASSIGNED, "", quality=True, strict=False, local=True)
+    answer = look(
+        Question(file.parent, file.name, "", Split.UNASSIGNED, "", quality=True, strict=False, local=True),
+        KnownFiles(InspectionConfig(cache_features=False)),
     )
-    assert found.probe.readable == (seen is not None)
-    return str(found.probe.verdict)
+    assert answer.file.probe.readable == (answer.seen.look is not None)
+    return str(answer.file.probe.verdict)
 
 
 def _augment(file: Path, output: Path) -> str:
