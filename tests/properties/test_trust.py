@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ai_models.core.settings import EvaluationConfig, TrainingConfig
-from ai_models.crossfit import fitting, scoring
+from ai_models.crossfit import detection, fitting
 from ai_models.crossfit.candidates import candidate_specs
 from ai_models.ensemble import outliers
 from ai_models.ensemble.members import MemberSpec
@@ -41,7 +41,7 @@ def simulation() -> Iterator[ModuleType]:
             import trust_simulation
 
             kept = {"nearest_neighbours": outliers.DETECTORS["nearest_neighbours"]}
-            for module in (outliers, scoring):
+            for module in (outliers, detection):
                 patch.setattr(module, "DETECTORS", kept)
             patch.setattr(outliers, "_DISTANCE", 0)
             patch.setattr(fitting, "candidate_specs", _two_members)
