@@ -121,6 +121,7 @@ class PerformanceAnalyzer:
             manifest=manifest,
             near=not self.config.quick,
             workers=self.config.workers,
+            features=model.extractor.config,
         )
         if rows.source == "out_of_fold":
             scored = score_out_of_fold(rows, *read_out_of_fold(folder, model.classes))

@@ -21,6 +21,7 @@ from ai_models.core.images import read_bytes, read_image, walk_images
 from ai_models.core.paths import from_text, require_dir, to_text
 from ai_models.core.predictions import OodVerdict, Predictions, Reason, set_text
 from ai_models.core.records import ImageRecord, Manifest, Split
+from ai_models.core.settings import FeatureConfig
 from ai_models.duplicates import Look, Looks, connected_groups, duplicate_evidence, look_at
 from ai_models.execution import map_ordered
 
@@ -111,6 +112,7 @@ def choose_rows(
     manifest: Manifest | None = None,
     near: bool = True,
     workers: int = 0,
+    features: FeatureConfig | None = None,
 ) -> TestRows:
     """Return what a model is to be scored on.
 
@@ -131,6 +133,8 @@ def choose_rows(
         Whether new rows are compared with the training photographs beyond equal bytes and pixels.
     workers
         Threads; 0 for one a core.
+    features
+        Whether and where what comparisons find is kept; nothing is kept where None.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def choose_rows(
     training = known.on(Split.TRAIN)
     if manifest is not None or test_data_dir is not None:
         rows = _user_rows(test_data_dir, manifest)
-        return _checked(rows, training, classes, near=near, workers=workers)
+        return _checked(rows, training, classes, near=near, workers=workers, features=features)
     held_out = known.on(Split.TEST).originals()
     return _unchanged(held_out) if len(held_out) else out_of_fold_rows(model_dir)
 
@@ -242,7 +246,15 @@ def _unchanged(rows: Manifest) -> TestRows:
     return TestRows("held_out", _not_empty(rows.where(lambda r: r.path not in gone), left), tuple(left))
 
 
-def _checked(rows: Manifest, training: Manifest, classes: Sequence[str], *, near: bool, workers: int) -> TestRows:
+def _checked(
+    rows: Manifest,
+    training: Manifest,
+    classes: Sequence[str],
+    *,
+    near: bool,
+    workers: int,
+    features: FeatureConfig | None,
+) -> TestRows:
     left = []
     for record in rows:
         if not record.label:
@@ -256,7 +268,7 @@ def _checked(rows: Manifest, training: Manifest, classes: Sequence[str], *, near
             f"none of the {len(gone)} images in '{rows.root}' has a label that the model knows "
             f"({', '.join(classes)}): put them into folders named so, or use 'predict' for unlabelled images"
         )
-    leaks, groups, note = _compared(rows, training, near=near, workers=workers)
+    leaks, groups, note = _compared(rows, training, near=near, workers=workers, features=features)
     kept = rows.where(lambda r: r.path not in leaks)
     kept = kept.map(lambda r: replace(r, group=groups.get(r.path, r.group)))
     left += [LeftOut(path, "leak", detail) for path, detail in leaks.items()]
@@ -264,7 +276,7 @@ def _checked(rows: Manifest, training: Manifest, classes: Sequence[str], *, near
 
 
 def _compared(
-    rows: Manifest, training: Manifest, *, near: bool, workers: int
+    rows: Manifest, training: Manifest, *, near: bool, workers: int, features: FeatureConfig | None
 ) -> tuple[dict[str, str], dict[str, str], str]:
     """Return the rows that show training photographs, the groups of the rows, and a sentence on what was compared."""
     new = {f"new/{r.path}": file for r, file in zip(rows, rows.files, strict=True)}
@@ -284,7 +296,11 @@ def _compared(
         if seen is not None:
             looks.add(name, hashes[name], seen)
     readable = set(looks.paths)
-    edges = duplicate_evidence(looks, files.__getitem__, near=near, registered=near, workers=workers).edges
+    kept = features or FeatureConfig(cache_features=False)  # nothing is kept where nobody said that it may be
+    cached = FeatureConfig(cache_features=kept.cache_features, cache_dir=kept.cache_dir)
+    edges = duplicate_evidence(
+        looks, files.__getitem__, near=near, registered=near, features=cached, workers=workers
+    ).edges
     records = [ImageRecord(name, sha256=hashes[name]) for name in sorted(readable)]
     groups = connected_groups(records, edges, {f"new/{r.path}": r.group for r in rows if r.group})
     training_groups = {groups[name]: name.removeprefix("old/") for name in readable if name in old}

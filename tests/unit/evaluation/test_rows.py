@@ -1,10 +1,13 @@
 """Which rows are scored."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ai_models.core.errors import BundleError, DataError
 from ai_models.core.predictions import OodVerdict, Predictions, Reason
+from ai_models.core.settings import FeatureConfig
 from ai_models.evaluation.rows import choose_rows, folder_manifest, read_out_of_fold
 
 CLASSES = ("blue", "green", "พระแดง")
@@ -33,6 +36,24 @@ def test_a_changed_copy_of_a_training_picture_is_a_leak(model_dir, photographs, 
     assert f"blue/{training.name}" in found.left_out[0].detail
     assert len(set(found.manifest.groups.tolist())) == 1
     assert len(found.manifest) == 2
+
+
+def test_what_comparisons_find_is_kept_only_where_it_may_be(model_dir, tmp_path):
+    place, cache = tmp_path / "new", tmp_path / "kept"
+    rng = np.random.default_rng(1)
+    from PIL import Image
+
+    (place / "green").mkdir(parents=True)
+    for name in ("one", "two"):
+        scene = np.kron(rng.integers(0, 255, (12, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+        Image.fromarray(scene).save(place / "green" / f"{name}.png")
+    off = FeatureConfig(cache_features=False, cache_dir=str(cache))
+    before = [choose_rows(model_dir, CLASSES, test_data_dir=place, features=f) for f in (None, off)]
+    assert not cache.exists()
+    assert not list(Path.cwd().iterdir())
+    after = choose_rows(model_dir, CLASSES, test_data_dir=place, features=off.replace(cache_features=True))
+    assert before == [after, after]
+    assert list(cache.glob("compared.pair-*"))
 
 
 def is_training(model_dir, path):
