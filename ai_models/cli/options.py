@@ -70,7 +70,6 @@ _feature_settings = settings(
     "backbone",
     "weights",
     "device",
-    "test_time_augmentation",
     "image_size",
     "wide_backbone",
     "wide_weights",

@@ -23,6 +23,7 @@ from ai_models.cli.places import MODELS, free_place, outside, stem
 from ai_models.core.settings import (
     AugmentationConfig,
     EvaluationConfig,
+    FeatureConfig,
     InspectionConfig,
     PreprocessConfig,
     TrainingConfig,
@@ -66,6 +67,7 @@ from ai_models.core.settings import (
     "backgrounds",
     preset="--augmentation-preset",
 )
+@settings(FeatureConfig, "test_time_augmentation")
 @feature_settings
 @preprocess_setting
 @settings(EvaluationConfig, "bootstrap_draws", "gallery_size", "leak_meter")

@@ -23,7 +23,7 @@ from ai_models.cli.options import (
 )
 from ai_models.cli.places import MODELS, free_place, outside
 from ai_models.core.counts import photographs_of
-from ai_models.core.settings import PreprocessConfig, TrainingConfig
+from ai_models.core.settings import FeatureConfig, PreprocessConfig, TrainingConfig
 
 _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanced accuracy"}
 
@@ -46,6 +46,7 @@ _TOLD = {"nll": "log loss", "brier": "Brier score", "balanced_accuracy": "balanc
     "seed",
     "workers",
 )
+@settings(FeatureConfig, "test_time_augmentation")
 @feature_settings
 @preprocess_setting
 @overwrite
