@@ -1,0 +1,21 @@
+"""Pages for people: ``/docs``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from ai_models.serving.docs import docs_page
+from ai_models.serving.predictor import Predictor
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> HTMLResponse:
+    """Give the documentation: one page that needs no other server."""
+    predictor: Predictor | None = request.app.state.predictor
+    page = docs_page(request.app.openapi(), request.app.state.settings, predictor.classes if predictor else ())
+    return HTMLResponse(page.text, headers={"Content-Security-Policy": page.policy})
