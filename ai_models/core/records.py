@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 
 from ai_models.core.errors import DataError
 from ai_models.core.optional import require
-from ai_models.core.paths import from_text, to_text, write_bytes
-from ai_models.core.tables import csv_bytes
+from ai_models.core.paths import atomic_write, from_text, to_text, write_bytes
+from ai_models.core.tables import csv_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,17 +203,19 @@ class Manifest:
 
     def to_csv(self) -> bytes:
         """Return the manifest as the bytes of a UTF-8 CSV, equal for equal rows."""
-        return csv_bytes([[*COLUMNS, *self._extras()], *self._rows()])
+        return b"".join(self._csv_lines())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to ``.csv`` or ``.parquet``, atomically."""
         target = Path(path)
         if target.suffix == ".parquet":
             require("pyarrow", extra="train", purpose="a Parquet manifest")
-            stream = io.BytesIO()
-            self.to_frame().to_parquet(stream, index=False)
-            return write_bytes(target, stream.getvalue())
-        return write_bytes(target, self.to_csv())
+            table = io.BytesIO()
+            self.to_frame().to_parquet(table, index=False)
+            return write_bytes(target, table.getvalue())
+        with atomic_write(target) as stream:  # line by line: the text of a long manifest is never held whole
+            stream.writelines(self._csv_lines())
+        return target
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Manifest:
@@ -236,6 +239,9 @@ class Manifest:
             raise DataError(f"'{source}' has no column 'path': a manifest has the columns {', '.join(COLUMNS)}")
         records = tuple(_record(row, source, number) for number, row in rows)
         return cls(root=Path(root) if root is not None else source.parent, records=records)
+
+    def _csv_lines(self) -> Iterator[bytes]:
+        return csv_lines(chain([[*COLUMNS, *self._extras()]], self._rows()))
 
     def _extras(self) -> list[str]:
         return sorted({name for r in self.records for name in r.extra})

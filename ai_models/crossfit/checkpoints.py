@@ -123,8 +123,10 @@ class Checkpoints:
         return self.directory is not None and self._path(key).is_file()
 
     def clear(self) -> None:
-        """Remove the folder."""
+        """Remove the folder; last what else lies in it, which tells whose the folder is if this is stopped."""
         if self.directory is not None:
+            for path in self.directory.glob("*.checkpoint"):
+                path.unlink(missing_ok=True)
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _path(self, key: str) -> Path:
