@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models.artifacts import save_bundle
+from ai_models.artifacts.golden import GOLDEN_FILE, Golden
 from ai_models.classifier import HybridClassifier
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError, SplitRefusedError
@@ -213,6 +214,7 @@ def train_model(
             "training_features.npy": _array_bytes(result.scaled.astype(np.float16)),
             "oof_predictions.csv": result.out_of_fold.to_csv([r.path for r in training_rows], own),
             "MODEL_CARD.md": model_card(result, metrics).encode("utf-8"),
+            GOLDEN_FILE: Golden.of(result.model).to_bytes(),
         },
     )
     if not more_to_come:

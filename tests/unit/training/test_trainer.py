@@ -59,7 +59,7 @@ def test_one_seed_is_one_model_for_any_workers(
     again = train_model(
         split_textures, tmp_path / "again", training=QUICK.replace(workers=2), features=classical_features
     )
-    for name in ("metrics.json", "manifest.csv", "oof_predictions.csv", "training_features.npy"):
+    for name in ("metrics.json", "manifest.csv", "oof_predictions.csv", "training_features.npy", "golden.npz"):
         assert (again / name).read_bytes() == (tiny_model / name).read_bytes()
     assert read_bundle(again)["model_digest"] == read_bundle(tiny_model)["model_digest"]
 
