@@ -15,17 +15,23 @@ from ai_models.cli.options import PLACE
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every network.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
 @click.option("--model-dir", type=PLACE, help="A model directory.  [default: the newest below saved_models/]")
-def command(host: str, port: int, model_dir: Path | None) -> None:
+@click.option("--keys-file", type=PLACE, help="Keys that are asked for; made by `amulet-ai keys create`.")
+@click.option("--allow-anonymous", is_flag=True, help="Answer without a key on addresses that other machines reach.")
+def command(host: str, port: int, model_dir: Path | None, keys_file: Path | None, allow_anonymous: bool) -> None:
     """Answer over HTTP what images show.
 
-    POST /predict and /predict/file, GET /health, /metrics and /docs. Whoever reaches the address may ask. Limits
-    come from the environment: AMULET_AI_MAX_BYTES, AMULET_AI_MAX_PIXELS, AMULET_AI_THREADS; AMULET_AI_MODEL_DIR
-    is the model where --model-dir is not given.
+    A page to drop a photograph on at /, POST /predict, /predict/file and /predict/batch, GET /health, /metrics and
+    /docs, and the Open Inference Protocol at /v2. Every setting may come from the environment as AMULET_AI_NAME, such
+    as AMULET_AI_MODEL_DIR, AMULET_AI_KEYS_FILE, AMULET_AI_RATE_LIMIT; docs/http.md and docs/service.md list them.
     """
     from ai_models.core.optional import require
     from ai_models.serving.settings import ServiceSettings
 
-    settings = ServiceSettings.from_environment(model_dir=None if model_dir is None else os.fspath(model_dir))
+    settings = ServiceSettings.from_environment(
+        model_dir=None if model_dir is None else os.fspath(model_dir),
+        keys_file=None if keys_file is None else os.fspath(keys_file),
+        allow_anonymous=allow_anonymous or None,
+    )
     for module in ("fastapi", "uvicorn", "python_multipart", "psutil", "prometheus_client"):
         require(module, extra="serve", purpose="answering over HTTP")
     from ai_models.serving.server import serve

@@ -7,14 +7,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_models._version import __version__
 from ai_models.core.errors import AmuletError
+from ai_models.serving.admission.door import Door
+from ai_models.serving.audit import AuditTrail
 from ai_models.serving.counters import Counters, RequestLog
+from ai_models.serving.description import described
+from ai_models.serving.headers import CROSS_ORIGIN, Headers
 from ai_models.serving.limits import BodyLimit
 from ai_models.serving.predictor import Predictor
-from ai_models.serving.problems import MEDIA_TYPE, install_handlers
+from ai_models.serving.problems import install_handlers
+from ai_models.serving.request_ids import RequestIds
 from ai_models.serving.routes import ROUTERS
 from ai_models.serving.settings import ServiceSettings
 
@@ -41,9 +47,11 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.counters = Counters()
     app.state.predictor = None
     app.state.failure = None
+    app.state.door = app.state.audit = None
     install_handlers(app)
     app.add_middleware(BodyLimit, settings=app.state.settings)
-    app.add_middleware(RequestLog, counters=app.state.counters)
+    if origins := app.state.settings.origins():
+        app.add_middleware(CORSMiddleware, allow_origins=origins, **CROSS_ORIGIN)
     app.add_middleware(_StartupSentence, failure=lambda: app.state.failure)
     for router in ROUTERS:
         app.include_router(router)
@@ -52,20 +60,24 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """Return the description, with errors under the media type that they are sent as."""
-        description = super().openapi()
-        for methods in description["paths"].values():
-            for operation in methods.values():
-                for status, answer in operation["responses"].items():
-                    if int(status) >= 400 and "application/json" in answer.get("content", {}):
-                        answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
-        return description
+        """Return the description as `described` completes it."""
+        if self.openapi_schema is None:
+            settings: ServiceSettings = self.state.settings
+            keys = bool(settings.keys_file) and not settings.allow_anonymous
+            self.openapi_schema = described(super().openapi(), asks_for_keys=keys)
+        return self.openapi_schema
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap what answers a fault of the service, too."""
+        counted = RequestLog(super().build_middleware_stack(), counters=self.state.counters)
+        return RequestIds(Headers(counted, self.state.settings.hsts_seconds))
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings = app.state.settings
     try:
+        app.state.door, app.state.audit = Door(settings), AuditTrail(settings.audit_file)
         predictor = Predictor.load(settings.model_directory(), settings)
     except Exception as error:
         app.state.failure = error

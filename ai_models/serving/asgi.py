@@ -4,7 +4,11 @@ Settings come from the environment; the model is loaded when the server starts i
 """
 
 from ai_models.serving.app import create_app
+from ai_models.serving.logs import install
+from ai_models.serving.settings import ServiceSettings
 
 __all__ = ["app"]
 
-app = create_app()
+_settings = ServiceSettings.from_environment()
+install(_settings.log_format)
+app = create_app(_settings)

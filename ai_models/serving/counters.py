@@ -119,4 +119,7 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if route != "unknown" else "unknown"
             self.counters.answered(method, route, status)
-            _log.info("%s %s %d %.0f ms", method, route, status, 1000 * (time.perf_counter() - start))
+            caller = scope.get("state", {}).get("caller")
+            fields = {"method": method, "route": route, "status": status, "key": caller.name if caller else ""}
+            ms = 1000 * (time.perf_counter() - start)
+            _log.info("%s %s %d %.0f ms", method, route, status, ms, extra={"fields": {**fields, "ms": round(ms, 1)}})

@@ -10,6 +10,8 @@ from ai_models.serving.settings import ServiceSettings
 
 __all__ = ["BodyLimit"]
 
+_SEVERAL = ("/predict/batch", "/infer")  # ends of the paths that take several images
+
 
 class BodyLimit:
     """ASGI middleware that stops reading a body which cannot hold an image of the allowed size.
@@ -33,8 +35,10 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         is_file = headers.get("content-type", "").lower().startswith("multipart/")
-        limit = self.settings.body_limit(encoded=not is_file)
-        await self.app(scope, _Counted(receive, limit, headers, self.settings.max_bytes), send)
+        several = scope.get("path", "").endswith(_SEVERAL)
+        limit = self.settings.body_limit(encoded=not is_file, several=several)
+        told = self.settings.max_batch_bytes if several else self.settings.max_bytes
+        await self.app(scope, _Counted(receive, limit, headers, told), send)
 
 
 class _Counted:

@@ -82,8 +82,15 @@ class Predictor:
         return said
 
 
-def from_base64(text: str) -> bytes:
+def from_base64(text: str, field: str = "image_data") -> bytes:
     """Decode base64 strictly; a ``data:image/...;base64,`` prefix is taken off.
+
+    Parameters
+    ----------
+    text
+        Of the request.
+    field
+        Where it stood, for the problem.
 
     Raises
     ------
@@ -93,22 +100,22 @@ def from_base64(text: str) -> bytes:
     if text[:5].lower() == "data:":
         head, comma, text = text.partition(",")
         if not comma or not head.lower().endswith(";base64"):
-            raise _not_base64("a data: prefix must end in ';base64,'")
+            raise _not_base64("a data: prefix must end in ';base64,'", field)
     try:
         encoded = text.encode("ascii")
         data = base64.b64decode(encoded, validate=True)
     except UnicodeEncodeError:
-        raise _not_base64("it holds other characters than A-Z, a-z, 0-9, + and /") from None
+        raise _not_base64("it holds other characters than A-Z, a-z, 0-9, + and /", field) from None
     except binascii.Error as error:
-        raise _not_base64(str(error).lower()) from None
+        raise _not_base64(str(error).lower(), field) from None
     if base64.b64encode(data) != encoded:  # the standard library passes over superfluous padding
-        raise _not_base64("incorrect padding")
+        raise _not_base64("incorrect padding", field)
     return data
 
 
-def _not_base64(why: str) -> Problem:
-    detail = f"image_data must be base64 without line breaks ({why}): encode the image file with base64"
-    return Problem(422, "not-base64", detail, errors=[{"field": "image_data", "message": why}])
+def _not_base64(why: str, field: str) -> Problem:
+    detail = f"{field} must be base64 without line breaks ({why}): encode the image file with base64"
+    return Problem(422, "not-base64", detail, errors=[{"field": field, "message": why}])
 
 
 def respond(

@@ -13,12 +13,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from ai_models.core.errors import ImageError
 from ai_models.core.formats import Verdict
+from ai_models.serving.request_ids import current_request_id
 
-__all__ = ["MEDIA_TYPE", "Problem", "install_handlers", "too_large"]
+__all__ = ["MEDIA_TYPE", "Problem", "install_handlers", "problem_content", "too_large", "too_many_values"]
 
 MEDIA_TYPE = "application/problem+json"
 _KIND = "urn:problem-type:amulet-ai:"
 _LONGEST_NAME = 80
+_LONGEST_MESSAGE = 300
+_MOST_FAULTS = 20  # told of one request
 
 
 class Problem(HTTPException):
@@ -32,12 +35,16 @@ class Problem(HTTPException):
         Last part of the problem's type, such as ``"too-large"``; empty where the status says all.
     detail
         One sentence: what, expected, got, what to do.
+    headers
+        Further headers of the answer.
     members
         Further members of the answer.
     """
 
-    def __init__(self, status: int, kind: str, detail: str, **members: Any) -> None:
-        super().__init__(status, detail)
+    def __init__(
+        self, status: int, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(status, detail, headers)
         self.kind = kind
         self.members = members
 
@@ -47,41 +54,61 @@ def too_large(limit: int) -> Problem:
     return Problem(413, "too-large", f"the image must have at most {limit:,} bytes: send a smaller file")
 
 
+def too_many_values(limit: int) -> Problem:
+    """Return the problem of JSON that is large in number, not in images."""
+    detail = f"the JSON must have at most {limit:,} values: send images as files in base64 rather than as numbers"
+    return Problem(413, "too-many-values", detail)
+
+
+def problem_content(problem: Exception) -> dict[str, Any]:
+    """Return an error as the members of a problem: `Problem`, `ImageError` and what FastAPI raises."""
+    if isinstance(problem, Problem):
+        return _content(problem.status_code, problem.kind, problem.detail, problem.members)
+    if isinstance(problem, StarletteHTTPException):
+        return _content(problem.status_code, "", str(problem.detail), {})
+    if isinstance(problem, RequestValidationError):
+        return _unusable_content(problem)
+    if isinstance(problem, ImageError):
+        return _unreadable_content(problem)
+    return _content(500, "", "a fault of the service, which its log describes: try again or tell its operator", {})
+
+
 def install_handlers(app: FastAPI) -> None:
     """Let every error of an application be answered as a problem."""
-    app.add_exception_handler(StarletteHTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _unusable)
-    app.add_exception_handler(ImageError, _unreadable)
-    app.add_exception_handler(Exception, _failed)
+    for kind in (StarletteHTTPException, RequestValidationError, ImageError, Exception):
+        app.add_exception_handler(kind, _answer)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StarletteHTTPException)
-    if isinstance(error, Problem):
-        return _answer(error.status_code, error.kind, error.detail, error.members, error.headers)
-    return _answer(error.status_code, "", str(error.detail), {}, error.headers)
+async def _answer(request: Request, error: Exception) -> Response:
+    content = problem_content(error)
+    if request.scope["path"].startswith("/v2"):
+        content["error"] = content["detail"]  # what the Open Inference Protocol asks for
+    request_id = current_request_id()
+    if request_id:
+        content["request_id"] = request_id
+    # pure ASCII: a name in a request may hold what is no valid text
+    data = json.dumps(content, allow_nan=False).encode("ascii")
+    headers = getattr(error, "headers", None)
+    return Response(data, content["status"], media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-async def _unusable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+def _unusable_content(error: RequestValidationError) -> dict[str, Any]:
     found = error.errors()  # each also holds the input, which is an image and goes nowhere
     if any(fault["type"] == "json_invalid" for fault in found):
-        return _answer(400, "not-json", "the body must be JSON, but cannot be parsed as such", {})
-    faults = [{"field": _field(fault["loc"]), "message": str(fault["msg"])} for fault in found]
+        return _content(400, "not-json", "the body must be JSON, but cannot be parsed as such", {})
+    faults = [
+        {"field": _field(fault["loc"]), "message": str(fault["msg"])[:_LONGEST_MESSAGE]}
+        for fault in found[:_MOST_FAULTS]
+    ]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-    return _answer(422, "unusable-fields", detail, {"errors": faults})
+    return _content(422, "unusable-fields", detail, {"errors": faults})
 
 
-async def _unreadable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ImageError)
+def _unreadable_content(error: ImageError) -> dict[str, Any]:
     members = {"verdict": "unreadable", "image_verdict": str(error.verdict)}
     if error.verdict == Verdict.BOMB:
-        return _answer(413, "too-large", f"the image is too large to be decoded: {error.detail}", members)
-    return _answer(422, "unreadable-image", f"the image cannot be read ({error})", members)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    return _answer(500, "", "a fault of the service, which its log describes: try again or tell its operator", {})
+        return _content(413, "too-large", f"the image is too large to be decoded: {error.detail}", members)
+    return _content(422, "unreadable-image", f"the image cannot be read ({error})", members)
 
 
 def _field(place: Sequence[Any]) -> str:
@@ -89,10 +116,8 @@ def _field(place: Sequence[Any]) -> str:
     return ".".join(names) or "body"
 
 
-def _answer(
-    status: int, kind: str, detail: str, members: Mapping[str, Any], headers: Mapping[str, str] | None = None
-) -> Response:
-    content = {
+def _content(status: int, kind: str, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "type": f"{_KIND}{kind}" if kind else "about:blank",
         "title": kind.replace("-", " ").capitalize() if kind else HTTPStatus(status).phrase,
         "status": status,
@@ -101,6 +126,3 @@ def _answer(
         "error_message": detail,
         **members,
     }
-    # pure ASCII: a name in a request may hold what is no valid text
-    data = json.dumps(content, allow_nan=False).encode("ascii")
-    return Response(data, status, media_type=MEDIA_TYPE, headers=dict(headers or {}))

@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DISCLAIMER", "Health", "PredictRequest", "PredictResponse", "ProblemDetails", "Threshold"]
+__all__ = [
+    "DISCLAIMER", "Alive", "BatchForm", "BatchRequest", "BatchResponse", "Health", "PredictRequest", "PredictResponse",
+    "ProblemDetails", "Ready", "Threshold",
+]  # fmt: skip
 
 DISCLAIMER = "ผลประเมินเป็นเบื้องต้น ควรให้ผู้เชี่ยวชาญยืนยัน / This is a preliminary result that an expert should confirm."
 """Stands in every answer."""
@@ -66,6 +69,58 @@ class PredictResponse(BaseModel):
     disclaimer: str = DISCLAIMER
 
 
+class BatchRequest(BaseModel):
+    """Several images as text."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"images": ["iVBORw0KGgo...", "/9j/4AAQSkZJRg..."]}]},
+    )
+
+    images: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1, description="Image files in base64, as `image_data` of `/predict`."
+    )
+    confidence_threshold: Threshold = 0.5
+    return_probabilities: bool = Field(True, description="Whether `probabilities` lists every class.")
+
+
+class BatchForm(BaseModel):
+    """Several image files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: list[Annotated[bytes, Field(json_schema_extra={"format": "binary"})]] = Field(
+        min_length=1, description="Image files: one field `files` for each."
+    )
+    confidence_threshold: Threshold = 0.5
+    return_probabilities: bool = Field(True, description="Whether `probabilities` lists every class.")
+
+
+class BatchResponse(BaseModel):
+    """What is known of several images."""
+
+    success: Literal[True] = True
+    results: list[PredictResponse | ProblemDetails] = Field(
+        description="For each image, in the order sent, what `/predict` would have answered: `success` says whether it "
+        "is an answer or a problem."
+    )
+    judged: int = Field(description="How many of them are answers.")
+    disclaimer: str = DISCLAIMER
+
+
+class Alive(BaseModel):
+    """Whether the process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """Whether images would be judged now."""
+
+    status: Literal["ready", "not ready"]
+
+
 class Health(BaseModel):
     """How the service is."""
 
@@ -101,3 +156,5 @@ class ProblemDetails(BaseModel):
     verdict: Literal["unreadable"] | None = Field(None, description="Where the image could not be read.")
     image_verdict: str | None = Field(None, description="Why: empty, unsupported, truncated, corrupt or bomb.")
     errors: list[FieldFault] | None = Field(None, description="Where fields of the request cannot be used.")
+    error: str | None = Field(None, description="The same as `detail`, for clients of the Open Inference Protocol.")
+    request_id: str | None = Field(None, description="The request's name, as in its header `X-Request-ID` and the log.")

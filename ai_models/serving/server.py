@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import os
 import signal
@@ -43,13 +44,20 @@ def serve(settings: ServiceSettings, *, host: str, port: int, ready: Callable[[s
         When the model cannot be used, or the address cannot be listened on.
     """
     settings = settings.replace(model_dir=os.fspath(settings.model_directory()))
+    _require_keys(settings, host)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with bind(host, port) as listening:  # before what takes seconds to import
         from ai_models.artifacts import verify_bundle
+        from ai_models.serving.admission.door import Door
         from ai_models.serving.app import create_app
+        from ai_models.serving.audit import AuditTrail
 
         verify_bundle(settings.model_dir)
+        Door(settings), AuditTrail(settings.audit_file)  # what cannot be used is told before anything starts
+        from ai_models.serving.logs import install
+
+        install(settings.log_format)
         app = create_app(settings)
         _Server(_configured(app), lambda: ready(_address(host, listening))).run(sockets=[listening])
     if app.state.failure is not None:
@@ -84,15 +92,31 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _require_keys(settings: ServiceSettings, host: str) -> None:
+    """Refuse to answer everyone who reaches an address, unless that was asked for."""
+    if settings.keys_file or settings.allow_anonymous or host == "localhost":
+        return
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise ConfigError(
+            [
+                f"other machines reach --host {host}, and there are no keys: make some with `amulet-ai keys create` "
+                "and name their file with --keys-file, or add --allow-anonymous to answer everyone"
+            ]
+        )
+
+
 def _configured(app: FastAPI) -> uvicorn.Config:
-    package, server = logging.getLogger("ai_models"), logging.getLogger("uvicorn")
-    server.handlers, server.propagate = package.handlers, False
     return uvicorn.Config(
         app,
         log_config=None,
-        log_level=package.getEffectiveLevel(),
+        log_level=logging.getLogger("ai_models").getEffectiveLevel(),
         access_log=False,  # the application writes its own line, without addresses
         server_header=False,
+        proxy_headers=False,  # whom to believe is a setting of the application
         lifespan="on",
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )

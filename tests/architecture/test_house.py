@@ -63,7 +63,7 @@ def test_public_names_have_docstrings(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if path.name != "_version.py":
         assert ast.get_docstring(tree), "module"
-    kinds = (ast.FunctionDef, ast.ClassDef)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     public = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
     assert [node.name for node in public if not ast.get_docstring(node)] == []
     offered = _offered(tree)
@@ -80,7 +80,7 @@ def _offered(tree: ast.Module) -> set[str]:
 def _defined(tree: ast.Module) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}

@@ -34,6 +34,7 @@ STAGES = {
     "compare": ["ai_models.evaluation.comparison.compare_models"],
     "explain": ["ai_models.evaluation.explanations.explain_images"],
     "run": ["ai_models.pipeline.run"],
+    "serve": ["ai_models.serving.server.serve"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
 # judged before any stage: tried in test_commands and test_download
@@ -50,6 +51,7 @@ PLACES = {
     "evaluate": ("--model-dir", "m", "--output-dir", "o"),
     "compare": ("a", "b", "--output-dir", "o"),
     "explain": ("--model-dir", "m", "--output-dir", "o", __file__),
+    "serve": (),
 }
 
 
@@ -64,7 +66,8 @@ def _calls(monkeypatch: pytest.MonkeyPatch, command: str, arguments: tuple[str, 
 
     def stage(name: str, last: bool) -> Any:
         def called(*positional: Any, **named: Any) -> Manifest:
-            named.pop("tell", None)
+            for spoken in ("tell", "ready"):
+                named.pop(spoken, None)
             seen.append((name, positional, sorted(named.items())))
             if last:
                 raise _StopError

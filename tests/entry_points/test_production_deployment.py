@@ -25,6 +25,9 @@ BARE = {
 }
 
 
+ANYONE = {"AMULET_AI_ALLOW_ANONYMOUS": "true"}
+
+
 def _call(*command: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command], cwd=cwd, env=BARE | variables, capture_output=True, text=True, timeout=60,
@@ -139,8 +142,14 @@ def test_a_port_that_is_taken(tmp_path, tiny_model):
     [
         (["serve"], {}, "no model found in 'saved_models/'"),
         (["serve", "--model-dir", "."], {}, "is not a model directory"),
-        (["serve", "--host", "no.such.host.invalid", "--model-dir", "MODEL"], {}, "--host must be an address"),
-        (["serve", "--host", "192.0.2.1", "--model-dir", "MODEL"], {}, "cannot listen on port 8000 of 192.0.2.1"),
+        (["serve", "--host", "no.such.host.invalid", "--model-dir", "MODEL"], ANYONE, "--host must be an address"),
+        (["serve", "--host", "192.0.2.1", "--model-dir", "MODEL"], {}, "there are no keys: make some"),
+        (
+            ["serve", "--host", "192.0.2.1", "--allow-anonymous", "--model-dir", "MODEL"],
+            {},
+            "cannot listen on port 8000 of 192.0.2.1",
+        ),
+        (["serve", "--keys-file", "none.json", "--model-dir", "MODEL"], {}, "the keys 'none.json' cannot be read"),
         (["serve", "--port", "70000"], {}, "70000 is not in the range"),
         (["serve"], {"AMULET_AI_THREADS": "many"}, "AMULET_AI_THREADS must be a whole number, got 'many'"),
         (["deploy"], {}, "Missing option '--output-dir'"),

@@ -2,9 +2,17 @@
 
 from fastapi import APIRouter
 
-from ai_models.serving.routes import health, page, predicting
+from ai_models.serving.routes import batch, health, inference_protocol, page, predicting
 
 __all__ = ["ROUTERS"]
 
-ROUTERS: tuple[APIRouter, ...] = (predicting.router, health.router, page.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    predicting.router,
+    batch.router,
+    health.router,
+    health.metrics_router,
+    inference_protocol.health_router,
+    inference_protocol.router,
+    page.router,
+)
 """In the order of the documentation."""

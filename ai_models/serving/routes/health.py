@@ -1,23 +1,26 @@
-"""``/health`` and ``/metrics``: how the service is."""
+"""How the service is: for people and load balancers, for Kubernetes, for Prometheus."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from ai_models._version import __version__
+from ai_models.serving.admission.guard import guarded
+from ai_models.serving.admission.keys import Scope
 from ai_models.serving.counters import Counters
 from ai_models.serving.predictor import Predictor
-from ai_models.serving.routes.common import GIVEN
-from ai_models.serving.schemas import Health
+from ai_models.serving.routes.answering import GIVEN, REFUSED, is_ready
+from ai_models.serving.schemas import Alive, Health, Ready
 
-__all__ = ["router"]
+__all__ = ["metrics_router", "router"]
 
 router = APIRouter()
+metrics_router = APIRouter(route_class=guarded(Scope.METRICS))
 
 
 @router.get(
     "/health",
-    responses={503: {"description": "No model is loaded."}},
+    responses={503: {"description": "No model is loaded.", "model": Health}},
     response_description=GIVEN,
     summary="How the service is",
 )
@@ -40,7 +43,33 @@ async def health(request: Request, response: Response) -> Health:
     )
 
 
-@router.get("/metrics", response_class=Response, response_description=GIVEN, summary="Counters for Prometheus")
+@router.get("/livez", response_description=GIVEN, summary="Whether the process answers")
+async def livez() -> Alive:
+    """Answer 200 as long as the process answers at all: one that does not is to be started anew."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    responses={503: {"description": "Not now.", "model": Ready}},
+    response_description=GIVEN,
+    summary="Whether images would be judged now",
+)
+async def readyz(request: Request, response: Response) -> Ready:
+    """Answer 200 when a model is loaded and the service is not about to end, 503 otherwise: send it no images then."""
+    ready = is_ready(request)
+    if not ready:
+        response.status_code = 503
+    return Ready(status="ready" if ready else "not ready")
+
+
+@metrics_router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **REFUSED},
+    response_description=GIVEN,
+    summary="Counters for Prometheus",
+)
 async def metrics(request: Request) -> Response:
     """Give every counter in Prometheus' text format."""
     content, media_type = request.app.state.counters.exposition()

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from anyio import to_thread
+from fastapi import FastAPI
 from PIL import Image
 
 import ai_models
 from ai_models.artifacts import load_model
 from ai_models.classifier import HybridClassifier
+from ai_models.core.errors import ImageError
+from ai_models.core.formats import Verdict
+from ai_models.core.predictions import OodVerdict, Prediction
+from ai_models.serving.admission.door import Door
+from ai_models.serving.admission.keys import Scope, create_key, write_keys
+from ai_models.serving.app import create_app
+from ai_models.serving.audit import AuditTrail
+from ai_models.serving.settings import ServiceSettings
 
 MAX_BYTES = 200_000
 MAX_PIXELS = 1_000_000
@@ -79,3 +93,98 @@ def encoded() -> Callable[..., bytes]:
 def max_bytes() -> int:
     """The largest image that the service takes."""
     return MAX_BYTES
+
+
+class StandIn:
+    """A model that answers anything but ``bad`` at once, and notes what it was asked."""
+
+    version = "0123456789ab"
+    classes = ("a", "ข")
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+
+    async def predict(self, image: Callable[[], bytes]) -> Prediction:
+        data = await to_thread.run_sync(image)
+        self.seen.append(data)
+        if data == b"bad":
+            raise ImageError(Verdict.CORRUPT, "it is broken")
+        said = {"a": 0.8, "ข": 0.2}
+        return Prediction("a", 0.8, said, ("a",), 0.1, 0.9, OodVerdict.IN_DOMAIN, prediction_set_by_class=("a",))
+
+
+class _Asker:
+    """A client of an application in this process; each request has an event loop of its own."""
+
+    def __init__(self, app: FastAPI, client: str) -> None:
+        self.app = app
+        self._client = client
+
+    def request(self, method: str, url: str, **more: Any) -> httpx.Response:
+        async def run() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(self._client, 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                return await client.request(method, url, **more)
+
+        return asyncio.run(run())
+
+    get = partialmethod(request, "GET")
+    post = partialmethod(request, "POST")
+    options = partialmethod(request, "OPTIONS")
+
+
+@pytest.fixture
+def talk_to() -> Callable[..., _Asker]:
+    """Return a client of an application with a model that answers anything: talk_to(settings)."""
+
+    def made(settings: ServiceSettings, client: str = "127.0.0.1") -> _Asker:
+        app = create_app(settings)
+        app.state.door, app.state.audit = Door(settings), AuditTrail(settings.audit_file)
+        app.state.predictor = StandIn()
+        return _Asker(app, client)
+
+    return made
+
+
+class Running:
+    """Starts services in processes of their own: with running(...) as (client, log)."""
+
+    def __init__(self, model: Path, place: Path) -> None:
+        self.model = model
+        self.place = place
+
+    @staticmethod
+    def keys(folder: Path, *scopes: Scope) -> tuple[Path, str]:
+        """Make a file with one key, of the shop."""
+        text, key = create_key((), "shop", scopes or (Scope.PREDICT,))
+        write_keys(folder / "keys.json", (key,))
+        return folder / "keys.json", text
+
+    @contextmanager
+    def __call__(self, level: str = "INFO", **settings: object) -> Iterator[tuple[httpx.Client, Path]]:
+        variables = {f"AMULET_AI_{name.upper()}": str(value) for name, value in settings.items()}
+        root = str(Path(ai_models.__file__).parents[1])
+        log = self.place / f"{len(list(self.place.iterdir()))}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ai_models", "serve", "--port", "0", "--model-dir", str(self.model)],
+                env=PLAIN | variables | {"PYTHONPATH": root, "LOG_LEVEL": level}, stdout=subprocess.PIPE,
+                stderr=stream, text=True,
+            )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("serving   http://127.0.0.1:"), log.read_text()
+            with httpx.Client(base_url=line.split()[1], timeout=60) as client:
+                yield client, log
+        finally:
+            process.terminate()
+            status = process.wait(30)
+            process.stdout.close()
+        assert status == 0
+
+
+@pytest.fixture
+def running(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Running:
+    """Start services with settings of their own."""
+    return Running(tiny_model, tmp_path_factory.mktemp("running"))

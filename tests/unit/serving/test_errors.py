@@ -23,6 +23,7 @@ def _problem(answer: httpx.Response, status: int, kind: str = "") -> dict:
     assert problem["error_message"] == problem["detail"]
     assert problem["title"]
     assert "\n" not in problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
     assert "Traceback" not in answer.text
     return problem
 
@@ -127,7 +128,9 @@ def test_an_image_that_cannot_be_read(service, encoded, data, verdict):
     assert problem["image_verdict"] == verdict
     if data:
         by_text = service.post("/predict", json={"image_data": _text(data)})
-        assert _problem(by_text, 422, "unreadable-image") == problem
+        again = _problem(by_text, 422, "unreadable-image")
+        assert again.pop("request_id") != problem.pop("request_id")
+        assert again == problem
 
 
 def test_too_many_pixels_are_refused_before_decoding(service, encoded, max_bytes):

@@ -98,9 +98,13 @@ def test_requests_at_once_are_answered_alike(service, texture_folder):
 def test_the_description_tells_every_field(service):
     description = service.get("/openapi.json").json()
     assert description["info"]["version"] == __version__
-    assert set(description["paths"]) == {"/predict", "/predict/file", "/health", "/metrics"}
+    named = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+    assert set(description["paths"]) == {
+        "/predict", "/predict/file", "/predict/batch", "/health", "/livez", "/readyz", "/metrics", "/v2",
+        "/v2/health/live", "/v2/health/ready", *(name + end for name in named for end in ("", "/ready", "/infer")),
+    }  # fmt: skip
     assert set(description["components"]["schemas"]["PredictResponse"]["properties"]) == FIELDS
     for path in ("/predict", "/predict/file"):
         answers = description["paths"][path]["post"]["responses"]
-        assert set(answers) == {"200", "400", "413", "422", "503"}
+        assert set(answers) == {"200", "400", "401", "403", "413", "415", "422", "429", "503"}
         assert list(answers["422"]["content"]) == ["application/problem+json"]
