@@ -157,7 +157,9 @@ def read_bytes(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, max_
             raise ImageError(Verdict.BOMB, f"{status.st_size:,} bytes, more than the {max_bytes:,} that are read")
         try:
             _bound_by_header(stream, max_pixels)
-            data = stream.read(max_bytes + 1)
+            data = stream.read(status.st_size + 1)  # asked for more, Python would first take memory for all of it
+            if len(data) > status.st_size:  # it grows, or its size is not told
+                data += stream.read(max_bytes + 1 - len(data))
         except OSError as error:
             raise ImageError(Verdict.UNREADABLE, error.strerror or str(error)) from error
     if not data:

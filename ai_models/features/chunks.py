@@ -80,7 +80,7 @@ class ChunkExtractor:
         faults: dict[str, str] = {}
         fresh = Fresh({name: {} for name in self.names})
         squares: dict[str, dict[int, RGBImage]] = {}
-        for part in held(items, errors, 1 if self.cache is None else 0):
+        for part in held(items, errors) if self.cache is not None else _one_by_one(items, errors):
             keys.update((row, key) for row, key, _ in part)
             fresh.keys |= dict.fromkeys(key for _, key, _ in part)
             sources = {key: source for _, key, source in part if key not in faults and key not in squares}
@@ -161,49 +161,61 @@ class ChunkExtractor:
         return RawFeatures(blocks, errors, quality)
 
 
-def held(
-    items: Sequence[Item], errors: dict[int, str], most: int = 0
-) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
-    """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read.
-
-    Where nothing is looked up one at a time is best: a file is then still in the processor's caches when it is decoded.
-    """
+def held(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
+    """Yield row, content key and source of items, as many at once as may be in memory; why one cannot be read."""
     batch: list[tuple[int, str, bytes | RGBImage]] = []
     size = 0
-    for row, item in enumerate(items):
-        try:
-            key, source = _opened(item, row)
-        except ImageError as error:
-            errors[row] = str(error)
-            continue
-        batch.append((row, key, source))
+    for row, source in _opened(items, errors):
+        batch.append((row, _content_key(source), source))
         size += len(source) if isinstance(source, bytes) else 0
-        if len(batch) == most or size > _HELD_BYTES:
+        if size > _HELD_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
-def _opened(item: Item, row: int) -> tuple[str, bytes | RGBImage]:
+def _one_by_one(items: Sequence[Item], errors: dict[int, str]) -> Iterator[list[tuple[int, str, bytes | RGBImage]]]:
+    """Yield as `held` does, for nothing to be looked up: a file is then still in the processor's caches when decoded.
+
+    Rows stand for content keys, since hashing a photograph of 12 megapixels costs a tenth of decoding it.
+    """
+    for row, source in _opened(items, errors):
+        yield [(row, str(row), source)]
+
+
+def _opened(items: Sequence[Item], errors: dict[int, str]) -> Iterator[tuple[int, bytes | RGBImage]]:
+    for row, item in enumerate(items):
+        try:
+            yield row, _source(item, row)
+        except ImageError as error:
+            errors[row] = str(error)
+
+
+def _source(item: Item, row: int) -> bytes | RGBImage:
     if isinstance(item, np.ndarray):
-        return _array_key(item, row), item
+        return _checked(item, row)
     if not isinstance(item, (str, os.PathLike, bytes)):
         raise DataError(f"an image must be a path, bytes or an RGB uint8 array, got {type(item).__name__}")
-    data = item if isinstance(item, bytes) else _read(item)
-    return hashlib.sha256(data).hexdigest(), data
+    return item if isinstance(item, bytes) else _read(item)
 
 
 def _read(item: str | os.PathLike[str]) -> bytes:
     return read_file(item) if isinstance(item, str) and is_url(item) else images.read_bytes(item)
 
 
-def _array_key(image: NDArray[Any], row: int) -> str:
+def _checked(image: NDArray[Any], row: int) -> RGBImage:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise DataError(
             f"an image given as an array must be uint8 (height, width, 3) in RGB order, got {image.dtype} "
             f"{image.shape} at {row}: convert it first"
         )
-    digest = hashlib.sha256(f"array {image.shape}".encode())
-    digest.update(np.ascontiguousarray(image).data)
+    return image
+
+
+def _content_key(source: bytes | RGBImage) -> str:
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    digest = hashlib.sha256(f"array {source.shape}".encode())
+    digest.update(np.ascontiguousarray(source).data)
     return digest.hexdigest()

@@ -364,6 +364,14 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         read_bytes(tmp_path / "big.jpg", max_bytes=10)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no file here whose size is not told")
+def test_a_file_whose_size_is_not_told_is_read_whole_and_still_bounded() -> None:
+    assert Path("/proc/self/status").stat().st_size == 0
+    assert read_bytes("/proc/self/status").endswith(Path("/proc/self/status").read_bytes()[-20:])
+    with pytest.raises(ImageError, match="more than the 10 bytes"):
+        read_bytes("/proc/self/status", max_bytes=10)
+
+
 def test_the_decoder_is_named() -> None:
     assert images.decoder_id().startswith("pillow-")
     assert "jpeg-" in images.decoder_id()

@@ -107,7 +107,7 @@ def test_copies_are_computed_once(tmp_path: Path, files: list[Path], monkeypatch
     decoded: list[int] = []
     real = chunks_module.seen
     monkeypatch.setattr(chunks_module, "seen", lambda *args: decoded.append(1) or real(*args))
-    raw = HybridFeatureExtractor(config(tmp_path, cache_features=False), workers=1).extract_raw([files[0]] * 4)
+    raw = HybridFeatureExtractor(config(tmp_path), workers=1).extract_raw([files[0]] * 4)
     assert len(decoded) == 1
     assert (raw.blocks["hog"] == raw.blocks["hog"][0]).all()
 
