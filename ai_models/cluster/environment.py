@@ -18,7 +18,7 @@ from ai_models.core.images import decoder_id
 
 __all__ = ["differences", "environment", "processor", "require_same"]
 
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "scikit-image", "opencv-contrib-python-headless", "onnxruntime")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "opencv-contrib-python-headless", "onnxruntime")
 
 
 @functools.cache

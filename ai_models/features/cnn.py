@@ -31,7 +31,7 @@ from ai_models.features.onnx_export import (
 )
 from ai_models.features.openvino_runner import openvino_precision, openvino_runner
 from ai_models.features.registry import register
-from ai_models.features.torch_runner import TorchRunner, half_precision, resolve_device
+from ai_models.features.torch_runner import TorchRunner, resolve_device
 
 __all__ = ["CnnExtractor", "WideCnnExtractor"]
 
@@ -111,7 +111,7 @@ class CnnExtractor(BaseFeatureExtractor):
 
     def backend(self) -> str:
         if self._where() == "cuda":
-            return f"torch-{half_precision()}-cuda"
+            return "torch-fp32-cuda"
         chosen = self._on_cpu()
         return f"openvino-{openvino_precision()}-cpu" if chosen == "openvino" else _FULL_PRECISION[chosen]
 

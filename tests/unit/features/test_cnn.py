@@ -340,9 +340,7 @@ def test_out_of_memory_on_a_single_image_is_not_hidden(monkeypatch: pytest.Monke
 def test_backend_and_precision_are_named(block: CnnExtractor, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     assert block.backend() == "ort-fp32-cpu"
     monkeypatch.setattr(cnn, "resolve_device", lambda requested: "cuda")
-    for bf16, name in ((True, "torch-bf16-cuda"), (False, "torch-fp16-cuda")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda bf16=bf16: bf16)
-        assert CnnExtractor(config(folder, device="auto")).backend() == name
+    assert CnnExtractor(config(folder, device="auto")).backend() == "torch-fp32-cuda"
 
 
 @pytest.mark.gpu
@@ -352,5 +350,4 @@ def test_cuda_agrees_with_the_cpu(folder: Path, block: CnnExtractor) -> None:
     module = with_normalisation(load_backbone("tf_efficientnet_lite0", image_size=SIZE))
     got = TorchRunner(module, 4)(images)
     expected = block.extract_many(list(images))
-    cosine = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
-    assert cosine.min() > 0.999
+    assert np.linalg.norm(got - expected, axis=1).max() < 1e-4 * np.linalg.norm(expected, axis=1).min()

@@ -61,7 +61,7 @@ class _OnCuda(_Busy):
     name = "gpu"
 
     def backend(self) -> str:
-        return "torch-bf16-cuda"
+        return "torch-fp32-cuda"
 
 
 def test_the_time_of_the_thread_is_measured_warm_and_each_size_is_charged():
