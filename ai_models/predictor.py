@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 
 from ai_models.artifacts import load_model, read_bundle
+from ai_models.artifacts.golden import read_golden
 from ai_models.classifier import HybridClassifier, ImageSource
+from ai_models.core.errors import BundleError
 from ai_models.core.predictions import Prediction
 from ai_models.core.settings import FeatureConfig
 
@@ -57,8 +60,7 @@ class Predictor:
         self.classes = model.classes
         self.image_sizes = config.image_sizes
         self.version = version
-        grey = np.full((self.image_sizes[0], self.image_sizes[0], 3), 128, dtype=np.uint8)
-        self._model.predict_batch([grey])
+        self.warm()
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Self:
@@ -71,6 +73,11 @@ class Predictor:
         """
         version = str(read_bundle(directory).get("model_digest", ""))[:_VERSION_DIGITS]
         return cls(load_model(directory), version)
+
+    def warm(self) -> None:
+        """Answer to a grey picture; a process that was forked from the one that loaded the model does so again."""
+        grey = np.full((self.image_sizes[0], self.image_sizes[0], 3), 128, dtype=np.uint8)
+        self._model.predict_batch([grey])
 
     def predict(self, image: ImageSource) -> Prediction:
         """Return everything that is known of one image.
@@ -91,3 +98,34 @@ class Predictor:
             When it is none of the three.
         """
         return self._model.predict_one(image)
+
+    def predict_many(self, images: Sequence[ImageSource]) -> list[Prediction]:
+        """Return the same of several images at once, which costs a quarter less each when they are four or more.
+
+        Parameters
+        ----------
+        images
+            Each as for `predict`.
+
+        Returns
+        -------
+        list of Prediction
+            One an image, equal to what `predict` says of it up to rounding.
+        """
+        return list(self._model.predict_batch(images))
+
+    def check(self, directory: str | os.PathLike[str]) -> None:
+        """Predict the golden inputs of the model directory; a directory without any is passed over.
+
+        Raises
+        ------
+        BundleError
+            When the answers are not those that were kept in training, or what was kept cannot be read.
+        """
+        golden = read_golden(directory)
+        fault = golden.fault(self._model.predict_batch(list(golden.images))) if golden is not None else ""
+        if fault:
+            raise BundleError(
+                f"the model of '{directory}' does not say here what it said in training ({fault}): install the "
+                "versions named in its bundle.json, or train again"
+            )

@@ -12,22 +12,36 @@ from ai_models.cli.options import PLACE
 
 
 @declare("serve", example="amulet-ai serve --model-dir saved_models/mine --host 127.0.0.1 --port 8000")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every network.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
+@click.option("--host", help="Address to listen on; 0.0.0.0 for every network.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for a free one.  [default: 8000]")
 @click.option("--model-dir", type=PLACE, help="A model directory.  [default: the newest below saved_models/]")
+@click.option("--workers", type=click.IntRange(0, 256), help="Processes that judge images.  [default: one a core]")
 @click.option("--keys-file", type=PLACE, help="Keys that are asked for; made by `amulet-ai keys create`.")
 @click.option("--allow-anonymous", is_flag=True, help="Answer without a key on addresses that other machines reach.")
-def command(host: str, port: int, model_dir: Path | None, keys_file: Path | None, allow_anonymous: bool) -> None:
+def command(
+    *,
+    host: str | None,
+    port: int | None,
+    model_dir: Path | None,
+    workers: int | None,
+    keys_file: Path | None,
+    allow_anonymous: bool,
+) -> None:
     """Answer over HTTP what images show.
 
     A page to drop a photograph on at /, POST /predict, /predict/file and /predict/batch, GET /health, /metrics and
     /docs, and the Open Inference Protocol at /v2. Every setting may come from the environment as AMULET_AI_NAME, such
-    as AMULET_AI_MODEL_DIR, AMULET_AI_KEYS_FILE, AMULET_AI_RATE_LIMIT; docs/http.md and docs/service.md list them.
+    as AMULET_AI_PORT, AMULET_AI_KEYS_FILE, AMULET_AI_QUEUE; docs/http.md and docs/service.md list them. SIGHUP, or
+    another model in the model directory, changes the model without a lost request; SIGTERM ends the service once what
+    was asked is answered.
     """
     from ai_models.core.optional import require
     from ai_models.serving.settings import ServiceSettings
 
     settings = ServiceSettings.from_environment(
+        host=host,
+        port=port,
+        workers=workers,
         model_dir=None if model_dir is None else os.fspath(model_dir),
         keys_file=None if keys_file is None else os.fspath(keys_file),
         allow_anonymous=allow_anonymous or None,
@@ -39,4 +53,4 @@ def command(host: str, port: int, model_dir: Path | None, keys_file: Path | None
     def ready(address: str) -> None:
         click.echo(f"serving   {address}  (documentation: {address}/docs; stop with Ctrl-C)")
 
-    serve(settings, host=host, port=port, ready=ready)
+    serve(settings, ready=ready)

@@ -17,8 +17,8 @@ from ai_models.serving.audit import AuditTrail
 from ai_models.serving.counters import Counters, RequestLog
 from ai_models.serving.description import described
 from ai_models.serving.headers import CROSS_ORIGIN, Headers
+from ai_models.serving.lifecycle import Lifecycle
 from ai_models.serving.limits import BodyLimit
-from ai_models.serving.predictor import Predictor
 from ai_models.serving.problems import install_handlers
 from ai_models.serving.request_ids import RequestIds
 from ai_models.serving.routes import ROUTERS
@@ -44,15 +44,16 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings or ServiceSettings.from_environment()
-    app.state.counters = Counters()
+    app.state.lifecycle = lifecycle = Lifecycle(app.state.settings)
+    app.state.counters = Counters(lambda: lifecycle.pids)
+    lifecycle.on_loaded = app.state.counters.loaded
     app.state.predictor = None
-    app.state.failure = None
     app.state.door = app.state.audit = None
     install_handlers(app)
-    app.add_middleware(BodyLimit, settings=app.state.settings)
+    app.add_middleware(BodyLimit, settings=app.state.settings, bodies=lifecycle.bodies, refusal=lifecycle.refusal)
     if origins := app.state.settings.origins():
         app.add_middleware(CORSMiddleware, allow_origins=origins, **CROSS_ORIGIN)
-    app.add_middleware(_StartupSentence, failure=lambda: app.state.failure)
+    app.add_middleware(_StartupSentence, failure=lambda: lifecycle.failure)
     for router in ROUTERS:
         app.include_router(router)
     return app
@@ -75,19 +76,18 @@ class _Application(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings = app.state.settings
+    settings, lifecycle = app.state.settings, app.state.lifecycle
     try:
         app.state.door, app.state.audit = Door(settings), AuditTrail(settings.audit_file)
-        predictor = Predictor.load(settings.model_directory(), settings)
     except Exception as error:
-        app.state.failure = error
+        lifecycle.failure = error
         raise
-    app.state.counters.loaded(predictor.version)
-    app.state.predictor = predictor
-    try:
-        yield
-    finally:
-        app.state.predictor = None
+    async with lifecycle.running():
+        app.state.predictor = lifecycle.predictor
+        try:
+            yield
+        finally:
+            app.state.predictor = None
 
 
 class _StartupSentence:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 
-import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_models.core.logs import get_logger
+from ai_models.serving.usage import Usage
 
 __all__ = ["Counters", "RequestLog"]
 
@@ -18,9 +19,15 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 
 
 class Counters:
-    """Counts of one application, in a registry of its own; changed in the event loop only."""
+    """Counts of one application, in a registry of its own; changed in the event loop only.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    pids
+        Gives the processes that work for it.
+    """
+
+    def __init__(self, pids: Callable[[], Iterable[int]] = tuple) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "amulet_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
@@ -33,9 +40,8 @@ class Counters:
             registry=self.registry,
         )  # fmt: skip
         self._model = Gauge("amulet_model_info", "1 for the model in use.", ("version",), registry=self.registry)
-        ProcessCollector(registry=self.registry)
-        self._process = psutil.Process()
-        self._process.cpu_percent()  # the first call starts the measurement
+        self.usage = Usage(pids)
+        self.registry.register(self.usage)
         self._started = time.monotonic()
         self._spent = 0.0
         self.predictions = 0
@@ -72,12 +78,12 @@ class Counters:
 
     @property
     def memory_mb(self) -> float:
-        """Resident memory of the process in MiB."""
-        return float(self._process.memory_info().rss / 2**20)
+        """Memory of the service and its workers in MiB."""
+        return self.usage.memory_bytes() / 2**20
 
     def cpu_percent(self) -> float:
         """Return the processor time used since the call before, in percent of one core."""
-        return float(self._process.cpu_percent())
+        return self.usage.cpu_percent()
 
     def exposition(self) -> tuple[bytes, str]:
         """Return the Prometheus text and its media type."""

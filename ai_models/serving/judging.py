@@ -38,7 +38,7 @@ async def judged(
     predictor
         The model.
     image
-        Gives the bytes of the file; called in a thread.
+        Gives the bytes of the file; called at once.
     threshold
         Confidence in [0, 1] below which the verdict is at least ``unsure``.
     with_probabilities
@@ -55,20 +55,20 @@ async def judged(
     started = time.perf_counter()
     hashed = _Hashed(image)
     try:
-        prediction = await predictor.predict(hashed)
+        prediction, version = await predictor.judge(hashed)
     except ImageError:
         counters.unreadable()
-        _note(request, predictor, hashed, None)
+        _note(request, predictor.version, hashed, None)
         raise
     answer = respond(
         prediction,
         threshold=threshold,
         with_probabilities=with_probabilities,
-        version=predictor.version,
+        version=version,
         started=started,
     )
     counters.predicted(answer.verdict, time.perf_counter() - started)
-    _note(request, predictor, hashed, answer)
+    _note(request, version, hashed, answer)
     return answer
 
 
@@ -97,7 +97,7 @@ async def judged_each(
     return [task.result() for task in started]
 
 
-def _note(request: Request, predictor: Predictor, image: _Hashed, answer: PredictResponse | None) -> None:
+def _note(request: Request, version: str, image: _Hashed, answer: PredictResponse | None) -> None:
     trail: AuditTrail = request.app.state.audit
     trail.judged(
         route=request.scope["route"].path,
@@ -107,7 +107,7 @@ def _note(request: Request, predictor: Predictor, image: _Hashed, answer: Predic
         predicted_class=answer.predicted_class if answer else None,
         confidence=answer.confidence if answer else None,
         reason=answer.reason if answer else "unreadable",
-        model_version=predictor.version,
+        model_version=version,
     )
 
 

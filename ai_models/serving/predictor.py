@@ -1,85 +1,121 @@
-"""The loaded model: bytes of an image in, an answer out, a few at once and never in the event loop."""
+"""What routes ask: bytes of an image in, an answer out or the problem that there is none."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import os
 import time
 from collections.abc import Callable
 
-import anyio
-from anyio import to_thread
-
-from ai_models.core.images import decode, refuse_larger
+from ai_models.core.errors import AmuletError, ImageError
 from ai_models.core.paths import to_text
 from ai_models.core.predictions import OodVerdict, Prediction, Reason
-from ai_models.predictor import Predictor as WarmPredictor
 from ai_models.serving.problems import Problem, too_large
+from ai_models.serving.refusals import busy, lost, stopping, time_limit
 from ai_models.serving.schemas import PredictResponse
-from ai_models.serving.settings import ServiceSettings
+from ai_models.serving.workers.answers import Judged
+from ai_models.serving.workers.errors import BusyError, NoAnswerError, TimeLimitError, WorkerLostError
+from ai_models.serving.workers.workforce import Explained, Workforce
 
 __all__ = ["Predictor", "from_base64", "respond"]
 
 
 class Predictor:
-    """A classifier that answers requests.
+    """What routes ask; the answers come from worker processes, and nothing here waits for one.
 
     Parameters
     ----------
-    warm
-        The loaded model.
-    settings
-        Limits.
+    workforce
+        The workers.
+    max_bytes
+        Of an image.
     """
 
-    def __init__(self, warm: WarmPredictor, settings: ServiceSettings) -> None:
-        self._warm = warm
-        self._settings = settings
-        self._turns = anyio.CapacityLimiter(settings.threads)
-        self.version = warm.version
-        self.classes = tuple(to_text(name) for name in warm.classes)
+    def __init__(self, workforce: Workforce, max_bytes: int) -> None:
+        self._workforce = workforce
+        self._max_bytes = max_bytes
 
-    @classmethod
-    def load(cls, directory: str | os.PathLike[str], settings: ServiceSettings) -> Predictor:
-        """Load a model directory, checked before it is unpickled.
+    @property
+    def version(self) -> str:
+        """Of the model that new workers hold; an answer carries that of its own."""
+        return str(self._workforce.about.get("version", ""))
 
-        Raises
-        ------
-        BundleError
-            When it is incomplete, altered or of other versions.
-        """
-        return cls(WarmPredictor.load(directory), settings)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the model knows, as text."""
+        return tuple(self._workforce.about.get("classes", ()))
 
-    async def predict(self, image: Callable[[], bytes]) -> Prediction:
-        """Judge one image in a thread, after those that came before.
+    async def predict(self, image: Callable[[], bytes] | bytes) -> Prediction:
+        """Return what the model says of one image; see `judge`."""
+        return (await self.judge(image))[0]
+
+    async def judge(self, image: Callable[[], bytes] | bytes) -> tuple[Prediction, str]:
+        """Let a worker judge one image, after those that came before.
 
         Parameters
         ----------
         image
-            Gives the bytes of the image file; called in the thread.
+            The bytes of an image file, or what gives them.
+
+        Returns
+        -------
+        tuple
+            What the model says, and the version of the model that said it.
 
         Raises
         ------
         ImageError
             When it cannot be decoded, or has too many pixels.
         Problem
-            When it has too many bytes.
+            When it has too many bytes, or there is no answer: 503 or 504.
         """
-        return await to_thread.run_sync(self._predict, image, limiter=self._turns)
+        try:
+            said = await self._workforce.judge(self._bytes(image))
+        except NoAnswerError as error:
+            raise _problem(error) from None
+        return _prediction(said.result), said.version
 
-    def _predict(self, image: Callable[[], bytes]) -> Prediction:
-        data = image()
-        if len(data) > self._settings.max_bytes:
-            raise too_large(self._settings.max_bytes)
-        limit = self._settings.max_pixels
-        if len(self._warm.image_sizes) == 1:
-            return self._warm.predict(decode(data, size=self._warm.image_sizes[0], max_pixels=limit))
-        refuse_larger(data, limit)  # blocks of several sizes: each is reduced from the file itself
-        said = self._warm.predict(data)
-        if said.verdict is OodVerdict.UNREADABLE:
-            decode(data, max_pixels=limit)  # says why, typed
-        return said
+    async def explain(self, image: Callable[[], bytes] | bytes) -> Explained:
+        """Let a worker explain what the model says of one image.
+
+        Raises
+        ------
+        ImageError, Problem
+            As for `judge`; the problem is 501 where the model cannot be explained.
+        """
+        try:
+            said = await self._workforce.explain(self._bytes(image))
+        except NoAnswerError as error:
+            raise _problem(error) from None
+        except AmuletError as error:
+            raise Problem(501, "no-explanation", str(error)) from None
+        if isinstance(said, Explained):
+            return said
+        _prediction(said)
+        raise AssertionError("an explanation is neither a prediction")
+
+    def _bytes(self, image: Callable[[], bytes] | bytes) -> bytes:
+        data = image if isinstance(image, bytes) else image()
+        if len(data) > self._max_bytes:
+            raise too_large(self._max_bytes)
+        return data
+
+
+def _prediction(result: Judged) -> Prediction:
+    if isinstance(result, Prediction):
+        return result
+    if isinstance(result, ImageError):
+        raise result
+    raise RuntimeError(f"a worker met {result.kind}, which its log describes")
+
+
+def _problem(error: NoAnswerError) -> Problem:
+    """Return how a question without an answer is told."""
+    if isinstance(error, BusyError):
+        return busy(error.seconds)
+    if isinstance(error, TimeLimitError):
+        return time_limit()
+    return lost() if isinstance(error, WorkerLostError) else stopping()
 
 
 def from_base64(text: str, field: str = "image_data") -> bytes:

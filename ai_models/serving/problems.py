@@ -15,7 +15,15 @@ from ai_models.core.errors import ImageError
 from ai_models.core.formats import Verdict
 from ai_models.serving.request_ids import current_request_id
 
-__all__ = ["MEDIA_TYPE", "Problem", "install_handlers", "problem_content", "too_large", "too_many_values"]
+__all__ = [
+    "MEDIA_TYPE",
+    "Problem",
+    "install_handlers",
+    "problem_content",
+    "problem_response",
+    "too_large",
+    "too_many_values",
+]
 
 MEDIA_TYPE = "application/problem+json"
 _KIND = "urn:problem-type:amulet-ai:"
@@ -76,10 +84,11 @@ def problem_content(problem: Exception) -> dict[str, Any]:
 def install_handlers(app: FastAPI) -> None:
     """Let every error of an application be answered as a problem."""
     for kind in (StarletteHTTPException, RequestValidationError, ImageError, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, problem_response)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def problem_response(request: Request, error: Exception) -> Response:
+    """Return an error as the answer to a request."""
     content = problem_content(error)
     if request.scope["path"].startswith("/v2"):
         content["error"] = content["detail"]  # what the Open Inference Protocol asks for

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import logging
+import math
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from ai_models.core.errors import ConfigError
+from ai_models.core.errors import AmuletError, ConfigError
 from ai_models.serving.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from ai_models.serving.lifecycle import Lifecycle
+
 __all__ = ["bind", "serve"]
 
 _BACKLOG = 256
-_SECONDS_TO_FINISH = 20
+_SECONDS_MORE = 1  # than requests have to end: to send what was answered last
 
 
-def serve(settings: ServiceSettings, *, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(settings: ServiceSettings, *, ready: Callable[[str], None]) -> None:
     """Answer until SIGTERM or SIGINT; what is being answered then is finished first.
 
     Parameters
     ----------
     settings
-        Model and limits.
-    host, port
-        Where to listen; port 0 takes a free one.
+        Model, address and limits.
     ready
         Called with the service's address once it answers.
 
@@ -44,24 +46,21 @@ def serve(settings: ServiceSettings, *, host: str, port: int, ready: Callable[[s
         When the model cannot be used, or the address cannot be listened on.
     """
     settings = settings.replace(model_dir=os.fspath(settings.model_directory()))
-    _require_keys(settings, host)
+    _require_keys(settings)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    with bind(host, port) as listening:  # before what takes seconds to import
-        from ai_models.artifacts import verify_bundle
+    with bind(settings.host, settings.port) as listening:  # before what takes seconds to import
         from ai_models.serving.admission.door import Door
         from ai_models.serving.app import create_app
         from ai_models.serving.audit import AuditTrail
-
-        verify_bundle(settings.model_dir)
-        Door(settings), AuditTrail(settings.audit_file)  # what cannot be used is told before anything starts
         from ai_models.serving.logs import install
 
+        Door(settings), AuditTrail(settings.audit_file)  # what cannot be used is told before anything starts
         install(settings.log_format)
         app = create_app(settings)
-        _Server(_configured(app), lambda: ready(_address(host, listening))).run(sockets=[listening])
-    if app.state.failure is not None:
-        raise app.state.failure
+        server = _Server(_configured(app, settings), lambda: ready(_address(settings.host, listening)))
+        with _told_once(app.state.lifecycle):
+            server.run(sockets=[listening])
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -92,8 +91,9 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _require_keys(settings: ServiceSettings, host: str) -> None:
+def _require_keys(settings: ServiceSettings) -> None:
     """Refuse to answer everyone who reaches an address, unless that was asked for."""
+    host = settings.host
     if settings.keys_file or settings.allow_anonymous or host == "localhost":
         return
     try:
@@ -109,7 +109,7 @@ def _require_keys(settings: ServiceSettings, host: str) -> None:
         )
 
 
-def _configured(app: FastAPI) -> uvicorn.Config:
+def _configured(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -118,8 +118,28 @@ def _configured(app: FastAPI) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # whom to believe is a setting of the application
         lifespan="on",
-        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        timeout_graceful_shutdown=math.ceil(settings.stop_seconds) + _SECONDS_MORE,
     )
+
+
+@contextlib.contextmanager
+def _told_once(lifecycle: Lifecycle) -> Iterator[None]:
+    """Raise the error for which the service does not start, in place of the server's own words and status."""
+    log = logging.getLogger("uvicorn.error")
+
+    def silent(record: logging.LogRecord) -> bool:
+        return not isinstance(lifecycle.failure, AmuletError)
+
+    log.addFilter(silent)
+    try:
+        yield
+    except SystemExit:
+        if lifecycle.failure is None:
+            raise
+    finally:
+        log.removeFilter(silent)
+    if lifecycle.failure is not None:
+        raise lifecycle.failure
 
 
 def _refusal(error: OSError, host: str, port: int) -> str:

@@ -35,7 +35,21 @@ class ServiceSettings(Config):
     model_dir: str = setting("", "model directory; empty for the newest below saved_models/")
     max_bytes: int = setting(20 * 2**20, "largest image file in bytes", ge=1024, le=256 * 2**20)
     max_pixels: int = setting(64_000_000, "most pixels of an image, judged before decoding", ge=1, le=67_108_864)
-    threads: int = setting(2, "images that are decoded and judged at once", ge=1, le=64)
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network")
+    port: int = setting(8000, "port to listen on; 0 for a free one", ge=0, le=65_535)
+
+    # how it holds
+    workers: int = setting(0, "processes that decode and judge; 0 for one a core", ge=0, le=256)
+    queue: int = setting(32, "images that may wait for a worker; more are refused with 503", ge=1, le=10_000)
+    time_limit: float = setting(10.0, "seconds that an image may take before its worker is killed", ge=0.05, le=600.0)
+    body_seconds: float = setting(30.0, "seconds within which a request's body must have come", ge=0.1, le=3600.0)
+    head_seconds: float = setting(10.0, "seconds within which a request's head must have come", ge=0.1, le=600.0)
+    connections: int = setting(1000, "connections that may be open; more are refused with 503", ge=1, le=100_000)
+    held_bytes: int = setting(128 * 2**20, "bytes of bodies that may be held at once", ge=1024, le=2**40)
+    stop_seconds: float = setting(7.0, "seconds that requests have to end after SIGTERM", ge=0.0, le=600.0)
+    watch_seconds: float = setting(
+        5.0, "seconds between looks at the model directory; 0 to reload on SIGHUP alone", ge=0.0, le=86_400.0
+    )
 
     # several images in one request
     max_batch: int = setting(32, "most images of one request", ge=1, le=256)
@@ -119,6 +133,10 @@ class ServiceSettings(Config):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"an origin must be like https://shop.example, got {origin[:80]!r}")
         return found
+
+    def held_limit(self) -> int:
+        """Return the most bytes of bodies that are held at once: `held_bytes`, but never less than one needs."""
+        return max(self.held_bytes, *(self.body_limit(encoded=True, several=several) for several in (False, True)))
 
     def body_limit(self, *, encoded: bool, several: bool = False) -> int:
         """Return the most bytes of a body that holds the largest image, as a file or encoded in base64.

@@ -100,7 +100,8 @@ def _other(option: click.Option) -> tuple[str, ...]:
     if isinstance(kind, click.Choice):
         return spelled, next(str(choice) for choice in kind.choices if choice != option.default)
     if isinstance(kind, click.IntRange):
-        return spelled, str(int(option.default or 0) + (2 if option.default == 0 else -1))
+        default = option.default if isinstance(option.default, int) else 0
+        return spelled, str(default + (2 if default == 0 else -1))
     if isinstance(kind, click.FloatRange):
         low = kind.min or 0
         return spelled, str(low + 0.37 * ((kind.max or 10) - low))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from ai_models.serving.lifecycle import Lifecycle
 from ai_models.serving.predictor import Predictor
 from ai_models.serving.problems import Problem
 from ai_models.serving.schemas import ProblemDetails
@@ -32,10 +33,13 @@ ERRORS: Answers = {
     **REFUSED,
     **_described(
         {
+            408: "The body came too slowly.",
             413: "The image has too many bytes or pixels, or there are too many images.",
             415: "The body is of a type that is not understood.",
             422: "A field cannot be used, or the image cannot be read.",
-            503: "No model is loaded, or the service has too much to do; `Retry-After` says when to try again.",
+            503: "No model is loaded, or the service has as much to do as it takes on, is stopping, or lost the "
+            "process that judged the image; `Retry-After` says when to try again.",
+            504: "The image took longer than the service allows.",
         }
     ),
 }
@@ -51,7 +55,8 @@ async def _loaded(request: Request) -> Predictor:
 
 def is_ready(request: Request) -> bool:
     """Return whether images would be judged now."""
-    return request.app.state.predictor is not None
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return request.app.state.predictor is not None and not lifecycle.not_ready_because
 
 
 Loaded = Annotated[Predictor, Depends(_loaded)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partialmethod
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -104,13 +105,14 @@ class StandIn:
     def __init__(self) -> None:
         self.seen: list[bytes] = []
 
-    async def predict(self, image: Callable[[], bytes]) -> Prediction:
+    async def judge(self, image: Callable[[], bytes]) -> tuple[Prediction, str]:
         data = await to_thread.run_sync(image)
         self.seen.append(data)
         if data == b"bad":
             raise ImageError(Verdict.CORRUPT, "it is broken")
         said = {"a": 0.8, "ข": 0.2}
-        return Prediction("a", 0.8, said, ("a",), 0.1, 0.9, OodVerdict.IN_DOMAIN, prediction_set_by_class=("a",))
+        known = Prediction("a", 0.8, said, ("a",), 0.1, 0.9, OodVerdict.IN_DOMAIN, prediction_set_by_class=("a",))
+        return known, self.version
 
 
 class _Asker:
@@ -140,7 +142,7 @@ def talk_to() -> Callable[..., _Asker]:
     def made(settings: ServiceSettings, client: str = "127.0.0.1") -> _Asker:
         app = create_app(settings)
         app.state.door, app.state.audit = Door(settings), AuditTrail(settings.audit_file)
-        app.state.predictor = StandIn()
+        app.state.predictor, app.state.lifecycle = StandIn(), SimpleNamespace(not_ready_because="")
         return _Asker(app, client)
 
     return made

@@ -7,8 +7,9 @@ import dataclasses
 import logging
 import math
 import shutil
-import threading
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,8 +19,9 @@ import pytest
 from ai_models.core.errors import BundleError
 from ai_models.core.predictions import OodVerdict, Prediction
 from ai_models.serving.app import create_app
-from ai_models.serving.predictor import Predictor, respond
+from ai_models.serving.predictor import respond
 from ai_models.serving.settings import ServiceSettings
+from ai_models.serving.workers.nursery import ForkingNursery
 
 KNOWN = Prediction("a", 0.8, {"a": 0.8, "b": 0.2}, ("a",), 0.1, 0.9, OodVerdict.IN_DOMAIN)
 
@@ -78,50 +80,80 @@ def test_a_model_that_cannot_be_loaded_is_told_in_a_sentence(tmp_path, tiny_mode
     assert "\n" not in sent[0]["message"]
 
 
-def test_a_fault_of_the_service_shows_nothing_of_itself(tiny_model, photograph, monkeypatch, caplog):
-    app = create_app(ServiceSettings(model_dir=str(tiny_model)))
+@pytest.fixture
+def obedient(monkeypatch, tmp_path) -> Any:
+    """An application whose workers do what images tell them; see `obedient.py`."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr("ai_models.serving.lifecycle.nursery_for", lambda what: ForkingNursery({}, "obedient"))
+    (tmp_path / "bundle.json").touch()
+    return lambda **settings: create_app(ServiceSettings(model_dir=str(tmp_path), **settings))
 
-    def broken(self: Any, image: Any) -> None:
-        raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(Predictor, "_predict", broken)
+async def _ask(client: httpx.AsyncClient, order: bytes) -> httpx.Response:
+    return await client.post("/predict/file", files={"file": order})
 
+
+def test_a_fault_of_the_service_shows_nothing_of_itself(obedient, caplog):
     async def talk(client: httpx.AsyncClient) -> None:
-        answer = await client.post("/predict/file", files={"file": photograph.read_bytes()})
+        answer = await _ask(client, b"fault")
         assert answer.status_code == 500
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["success"] is False
-        assert "secret" not in answer.text
+        assert "RuntimeError" not in answer.text
         assert 'status="500"' in (await client.get("/metrics")).text
 
     with caplog.at_level(logging.INFO):
-        _talk(app, talk)
+        _talk(obedient(workers=1), talk)
 
 
-def test_the_event_loop_answers_while_images_are_judged(tiny_model, photograph, monkeypatch):
-    app = create_app(ServiceSettings(model_dir=str(tiny_model), threads=2))
-    release, lock, inside = threading.Event(), threading.Lock(), []
+def test_the_event_loop_answers_while_images_are_judged(obedient):
+    async def talk(client: httpx.AsyncClient) -> None:
+        waiting = [asyncio.create_task(_ask(client, b"sleep 0.3")) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        start = time.monotonic()
+        assert (await client.get("/health")).status_code == 200
+        assert time.monotonic() - start < 0.2
+        assert [(await task).status_code for task in waiting] == [200] * 5
+        assert time.monotonic() - start > 0.5  # two at once, so three rounds
 
-    def slow(self: Any, image: Any) -> Prediction:
-        with lock:
-            inside.append(1)
-        assert release.wait(20)
-        return KNOWN
+    _talk(obedient(workers=2), talk)
 
-    monkeypatch.setattr(Predictor, "_predict", slow)
+
+def test_questions_without_an_answer_are_told_why(obedient):
+    async def talk(client: httpx.AsyncClient) -> None:
+        late, lost = await _ask(client, b"sleep 60"), await _ask(client, b"exit 1")
+        while not app.state.lifecycle.workers:
+            await asyncio.sleep(0.01)
+        asked = [asyncio.create_task(_ask(client, b"sleep 0.1")) for _ in range(6)]
+        answers = [await task for task in asked]
+        for answer, status, kind in ((late, 504, "time-limit"), (lost, 503, "worker-lost")):
+            assert (answer.status_code, answer.json()["type"]) == (status, f"urn:problem-type:amulet-ai:{kind}")
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert len(refused) == 6 - 1 - 2
+        assert {answer.json()["type"] for answer in refused} == {"urn:problem-type:amulet-ai:busy"}
+        assert all(1 <= int(answer.headers["retry-after"]) < 10 for answer in refused)
+
+    app = obedient(workers=1, queue=2, time_limit=0.8)
+    _talk(app, talk)
+
+
+def test_when_it_may_be_asked(obedient, monkeypatch):
+    app = obedient(workers=1, stop_seconds=0.3)
+    lifecycle = app.state.lifecycle
+    assert lifecycle.not_ready_because == "no model is loaded"
 
     async def talk(client: httpx.AsyncClient) -> None:
-        data = photograph.read_bytes()
-        waiting = [asyncio.create_task(client.post("/predict/file", files={"file": data})) for _ in range(5)]
-        while len(inside) < 2:
-            await asyncio.sleep(0.01)
-        assert (await client.get("/health")).status_code == 200
+        assert lifecycle.not_ready_because == ""
+        asked = asyncio.create_task(_ask(client, b"sleep 60"))
         await asyncio.sleep(0.1)
-        assert len(inside) == 2  # the others wait for their turn
-        release.set()
-        assert [(await task).status_code for task in waiting] == [200] * 5
+        lifecycle.stop()
+        assert lifecycle.not_ready_because == "the service stops"
+        answer = await asked
+        assert (answer.status_code, answer.headers["connection"]) == (503, "close")
+        assert answer.json()["type"].endswith(":stopping")
 
     _talk(app, talk)
+    assert lifecycle.not_ready_because == "the service stops"
 
 
 def _respond(prediction: Prediction, threshold: float = 0.5) -> dict[str, Any]:

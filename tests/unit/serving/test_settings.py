@@ -17,24 +17,32 @@ def test_every_setting_comes_from_its_variable():
         "AMULET_AI_MODEL_DIR": "a model",
         "AMULET_AI_MAX_BYTES": " 5000 ",
         "AMULET_AI_MAX_PIXELS": "600",
-        "AMULET_AI_THREADS": "3",
+        "AMULET_AI_WORKERS": "3",
+        "AMULET_AI_TIME_LIMIT": "2.5",
         "AMULET_AI_OTHER": "x",
     }
-    assert ServiceSettings.from_environment(variables) == ServiceSettings("a model", 5000, 600, 3)
-    assert ServiceSettings.from_environment(variables, model_dir="mine", threads=None).model_dir == "mine"
+    assert ServiceSettings.from_environment(variables) == ServiceSettings(
+        "a model", 5000, 600, workers=3, time_limit=2.5
+    )
+    assert ServiceSettings.from_environment(variables, model_dir="mine", workers=None).model_dir == "mine"
     assert ServiceSettings.from_environment({"AMULET_AI_MAX_BYTES": ""}) == ServiceSettings()
 
 
 def test_the_environment_of_the_process_is_read(monkeypatch):
-    monkeypatch.setenv("AMULET_AI_THREADS", "7")
-    assert ServiceSettings.from_environment().threads == 7
+    monkeypatch.setenv("AMULET_AI_WORKERS", "7")
+    assert ServiceSettings.from_environment().workers == 7
 
 
 def test_all_faults_at_once():
-    with pytest.raises(ConfigError, match="AMULET_AI_MAX_BYTES must be a whole number, got '20MB'; AMULET_AI_THREADS"):
-        ServiceSettings.from_environment({"AMULET_AI_MAX_BYTES": "20MB", "AMULET_AI_THREADS": "1.5"})
-    with pytest.raises(ConfigError, match="threads must be in"):
-        ServiceSettings.from_environment({"AMULET_AI_THREADS": "0"})
+    with pytest.raises(ConfigError, match="AMULET_AI_MAX_BYTES must be a whole number, got '20MB'; AMULET_AI_WORKERS"):
+        ServiceSettings.from_environment({"AMULET_AI_MAX_BYTES": "20MB", "AMULET_AI_WORKERS": "1.5"})
+    with pytest.raises(ConfigError, match="AMULET_AI_TIME_LIMIT must be a number, got 'soon'"):
+        ServiceSettings.from_environment({"AMULET_AI_TIME_LIMIT": "soon"})
+    with pytest.raises(ConfigError, match="workers must be in"):
+        ServiceSettings.from_environment({"AMULET_AI_WORKERS": "-1"})
+    for number in ("nan", "inf"):
+        with pytest.raises(ConfigError, match="time_limit must be"):
+            ServiceSettings.from_environment({"AMULET_AI_TIME_LIMIT": number})
 
 
 def test_limits_stay_within_those_of_the_decode_path():

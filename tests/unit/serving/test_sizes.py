@@ -11,9 +11,8 @@ import pytest
 from ai_models.core.errors import ImageError
 from ai_models.core.predictions import OodVerdict
 from ai_models.core.settings import FeatureConfig
-from ai_models.predictor import Predictor as WarmPredictor
-from ai_models.serving.predictor import Predictor
-from ai_models.serving.settings import ServiceSettings
+from ai_models.predictor import Predictor
+from ai_models.serving.workers.judge import Judge
 
 
 class _Model:
@@ -23,20 +22,19 @@ class _Model:
         self.extractor = types.SimpleNamespace(config=FeatureConfig(preset=preset), workers=0)
         self.seen: list[Any] = []
 
-    def predict_batch(self, items: list[Any]) -> None:
-        pass
-
-    def predict_one(self, item: Any) -> Any:
-        self.seen.append(item)
-        bad = isinstance(item, bytes) and item.endswith(b"cut")
-        return types.SimpleNamespace(verdict=OodVerdict.UNREADABLE if bad else OodVerdict.IN_DOMAIN)
+    def predict_batch(self, items: list[Any]) -> list[Any]:
+        self.seen[:] = items
+        bad = [isinstance(item, bytes) and item.endswith(b"cut") for item in items]
+        return [types.SimpleNamespace(verdict=OodVerdict.UNREADABLE if b else OodVerdict.IN_DOMAIN) for b in bad]
 
 
 @pytest.fixture
 def predict():
-    def told(preset: str, data: bytes, **limits: int) -> Any:
+    def told(preset: str, data: bytes, max_pixels: int = 64_000_000) -> Any:
         model = _Model(preset)
-        Predictor(WarmPredictor(model, "1"), ServiceSettings(**limits))._predict(lambda: data)  # type: ignore[arg-type]
+        (said,) = Judge(Predictor(model, "1"), max_pixels).judge([data])  # type: ignore[arg-type]
+        if isinstance(said, Exception):
+            raise said
         return model.seen[0]
 
     return told
