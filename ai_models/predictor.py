@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from ai_models.artifacts import load_model, read_bundle
+from ai_models.artifacts import Standing, Trust, open_model
 from ai_models.artifacts.golden import read_golden
 from ai_models.classifier import HybridClassifier, ImageSource
 from ai_models.core.errors import BundleError
@@ -34,6 +34,8 @@ class Predictor:
         The classifier; it is not changed.
     version
         What answers may be called by.
+    standing
+        Why the model was opened, where it was read from a directory.
 
     Attributes
     ----------
@@ -43,6 +45,8 @@ class Predictor:
         Sides in pixels of the squares that the model's features see, the usual one first.
     version
         As given; of a loaded model the first digits of its digest.
+    standing
+        Why the model was opened: it is signed, local or unsigned. None where it was never on a disk.
 
     Examples
     --------
@@ -51,7 +55,7 @@ class Predictor:
     >>> answer.verdict, answer.predicted_class, answer.confidence  # doctest: +SKIP
     """
 
-    def __init__(self, model: HybridClassifier, version: str = "") -> None:
+    def __init__(self, model: HybridClassifier, version: str = "", standing: Standing | None = None) -> None:
         extractor = copy.copy(model.extractor)
         config = extractor.config or FeatureConfig()
         extractor.config, extractor.workers = config.replace(cache_features=False), 1
@@ -60,19 +64,33 @@ class Predictor:
         self.classes = model.classes
         self.image_sizes = config.image_sizes
         self.version = version
+        self.standing = standing
         self.warm()
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> Self:
+    def load(
+        cls, directory: str | os.PathLike[str], *, trust: Trust | None = None, allow_unsigned: bool = False
+    ) -> Self:
         """Load a model directory, checked before it is unpickled.
+
+        Parameters
+        ----------
+        directory
+            The model directory.
+        trust
+            What it must show; by default what the user has set.
+        allow_unsigned
+            Open it also where nobody vouches for it.
 
         Raises
         ------
+        UntrustedError
+            When nobody vouches for it, or its version is too low.
         BundleError
             When it is incomplete, altered or of other versions.
         """
-        version = str(read_bundle(directory).get("model_digest", ""))[:_VERSION_DIGITS]
-        return cls(load_model(directory), version)
+        opened = open_model(directory, trust=trust, allow_unsigned=allow_unsigned)
+        return cls(opened.model, str(opened.bundle["model_digest"])[:_VERSION_DIGITS], opened.standing)
 
     def warm(self) -> None:
         """Answer to a grey picture; a process that was forked from the one that loaded the model does so again."""

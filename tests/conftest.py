@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ai_models.artifacts.canonical import canonical
+from ai_models.artifacts.trust_store import TrustStore
 from ai_models.core.records import Manifest
 from ai_models.core.settings import FeatureConfig, InspectionConfig, TrainingConfig
 from ai_models.features import cnn
@@ -18,6 +23,9 @@ from ai_models.features.backbones import Backbone
 from ai_models.inspection import scan
 from ai_models.splitting import split_for_training
 from ai_models.training import train_model
+
+_TRUST = tempfile.TemporaryDirectory(prefix="amulet-ai-trust-")
+os.environ["AMULET_AI_TRUST_DIR"] = _TRUST.name  # from the start: modules of tests keep the environment for processes
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,6 +50,25 @@ def shared_data() -> Path:
     if not (folder / "amulets").is_dir():
         pytest.skip("no folder of real photographs: set AMULET_AI_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def relist() -> Callable[[Path], None]:
+    """List the files of a model directory as they are now, and trust it so."""
+
+    def write(folder: Path) -> None:
+        bundle = json.loads((folder / "bundle.json").read_bytes())
+        for name in list(bundle["files"]):
+            if not (folder / name).exists():
+                del bundle["files"][name]
+                continue
+            data = (folder / name).read_bytes()
+            bundle["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        text = canonical(bundle)
+        (folder / "bundle.json").write_bytes(text)
+        TrustStore().remember(hashlib.sha256(text).hexdigest(), folder)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""A model directory on disk: what is in it, how it is written, and what is checked before it is trusted.
+"""A model directory on disk: what is in it, and how it is written.
 
-Format 2
+Format 3
 --------
 ``model.joblib``
     The whole `HybridClassifier`.
@@ -12,12 +12,16 @@ Format 2
     float16, a row a training photograph in the order of ``oof_predictions.csv``: its scaled features, which
     explanations are held against. No pictures.
 ``bundle.json``
-    Written last: format number, size and SHA-256 of every file, versions, classes, digests.
+    Written last: format number, version of the model, size and SHA-256 of every file, versions of the libraries,
+    classes, digests. Canonical JSON (RFC 8785): it has one spelling and is read in no other.
+``model.sig``
+    Where the model is signed (`ai_models.artifacts.signing`).
 
-Format 1 had no class-conditional prediction sets; `read_bundle` refuses it by its number.
+Format 2 was indented and had no version (`ai_models.artifacts.format_2` reads it). Format 1 had no class-conditional
+prediction sets; it is refused by its number. To change the format: count `FORMAT` up, keep the reader of the old one in
+a ``format_N.py``, and add a model of it to ``tests/golden``.
 
-The hashes stop accidents (a half copy, a damaged disk, files of two models mixed), not an attacker, who can rewrite
-``bundle.json`` too; a bare `joblib.load` checks nothing at all. Load only models that you trust.
+Who wrote a directory its hashes cannot tell; `ai_models.artifacts.opening` asks the user's own notes and a signature.
 """
 
 from __future__ import annotations
@@ -25,10 +29,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import io
-import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +40,32 @@ import joblib
 from sklearn.preprocessing import LabelEncoder
 
 from ai_models._version import __version__
+from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, encode
 from ai_models.artifacts.digest import state_digest
+from ai_models.artifacts.folder import BundleFolder
+from ai_models.artifacts.opening import check_versions, listed_file, open_model, read_description
+from ai_models.artifacts.trust import Trust
+from ai_models.artifacts.trust_store import TrustStore
+from ai_models.artifacts.unpickling import names_of_its_own
 from ai_models.classifier import HybridClassifier
-from ai_models.core.errors import BundleError
+from ai_models.core.errors import BundleError, OutputError
+from ai_models.core.logs import get_logger
 from ai_models.core.paths import write_bytes
 
-__all__ = ["FORMAT", "MODEL_FILES", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
+__all__ = ["MODEL_FILES", "load_model", "read_bundle", "read_file", "save_bundle", "verify_bundle"]
 
-FORMAT = 2
 MODEL_FILES = ("model.joblib", "ensemble_model.joblib", "scaler.joblib", "label_encoder.joblib")
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "onnxruntime", "pillow", "opencv-contrib-python-headless")
-_PICKLE_COMPATIBLE = {"scikit-learn": 2, "numpy": 1}
-"""Library -> how many leading numbers of its version must agree for a pickle to be trusted to load."""
-_MAX_BUNDLE_JSON = 4 * 2**20
+_log = get_logger(__name__)
 
 
-def save_bundle(model: HybridClassifier, directory: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
+def save_bundle(
+    model: HybridClassifier, directory: str | os.PathLike[str], files: Mapping[str, bytes], *, version: int = 1
+) -> Path:
     """Write a model directory; ``bundle.json`` comes last, so a directory without a matching one is incomplete.
+
+    It is noted among the models of this user (`ai_models.artifacts.trust_store`), so that it opens here. A signature of
+    an earlier model in the folder is removed.
 
     Parameters
     ----------
@@ -62,161 +75,126 @@ def save_bundle(model: HybridClassifier, directory: str | os.PathLike[str], file
         A folder that exists or can be made; files of the same names are replaced.
     files
         Name -> content of the further files.
+    version
+        Of the model, from 1 on; signing counts it up.
 
     Returns
     -------
     pathlib.Path
         The directory.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written.
+    BundleError
+        When the model could not be loaded again.
     """
     folder = Path(directory)
     objects = (model, model.ensemble, model.scaler, LabelEncoder().fit(list(model.classes)))
     content = {**{name: _dumped(value) for name, value in zip(MODEL_FILES, objects, strict=True)}, **files}
+    names = names_of_its_own(content["model.joblib"])
     for name, data in content.items():
         write_bytes(folder / name, data)
     listing = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in sorted(content.items())}
-    bundle = {
-        "format": FORMAT,
-        "amulet_ai": __version__,
-        "python": platform.python_version(),
-        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "classes": list(model.classes),
-        "feature_digest": model.extractor.digest(),
-        "model_digest": state_digest(
-            [model.extractor.encoders_, model.scaler, model.ensemble, model.detector, model.judge]
-        ),
-        "files": listing,
-    }
-    text = json.dumps(bundle, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    write_bytes(folder / "bundle.json", text.encode("utf-8"))
+    text = encode(
+        {
+            "format": FORMAT,
+            "model_version": version,
+            "amulet_ai": __version__,
+            "python": platform.python_version(),
+            "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "classes": list(model.classes),
+            "feature_digest": model.extractor.digest(),
+            "model_digest": state_digest(
+                [model.extractor.encoders_, model.scaler, model.ensemble, model.detector, model.judge]
+            ),
+            "files": listing,
+        }
+    )
+    try:
+        TrustStore().remember(hashlib.sha256(text).hexdigest(), folder, names)
+    except OutputError as error:
+        _log.warning("the model will not be known as trained here, and open with --allow-unsigned alone: %s", error)
+    with suppress(FileNotFoundError):
+        (folder / SIGNATURE).unlink()
+    write_bytes(folder / DESCRIPTION, text)
     return folder
 
 
 def read_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content of ``bundle.json``.
+    """Return the content of ``bundle.json``, of whoever wrote it.
 
     Raises
     ------
     BundleError
         When there is none, it cannot be read, or its format is not known here.
     """
-    path = Path(directory) / "bundle.json"
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MAX_BUNDLE_JSON + 1)
-        bundle = json.loads(data[:_MAX_BUNDLE_JSON].decode("utf-8"))
-        number = bundle["format"]
-        if number == FORMAT:
-            _require_keys(bundle)
-    except FileNotFoundError:
-        raise BundleError(
-            f"'{directory}' is not a model directory (no bundle.json): give the folder that training wrote"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"'{path}' is damaged ({error}): train again or restore a copy") from error
-    if number != FORMAT:
-        raise BundleError(
-            f"'{directory}' has model format {number}, this version reads {FORMAT}: "
-            f"install amulet-ai {bundle.get('amulet_ai', 'of that format')} or train again"
-        )
-    return dict(bundle)
-
-
-def _require_keys(bundle: Mapping[str, Any]) -> None:
-    """Raise KeyError, TypeError or ValueError unless everything that is used later is there."""
-    for entry in (bundle["files"]["model.joblib"], *bundle["files"].values()):
-        if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
-            raise ValueError("a file's size or hash is not what it should be")
-    for name in _PICKLE_COMPATIBLE:
-        str(bundle["libraries"][name])
-    for key in ("amulet_ai", "feature_digest", "model_digest", "classes"):
-        bundle[key]
+    with BundleFolder(directory) as folder:
+        return read_description(folder)[0]
 
 
 def verify_bundle(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Check every listed file and the versions, without unpickling; return ``bundle.json``.
+    """Check that a directory is whole: every listed file and the versions, whoever wrote it; return ``bundle.json``.
 
     Raises
     ------
     BundleError
         Naming the first file that is missing or altered, or the library whose version does not fit.
     """
-    bundle = read_bundle(directory)
-    for name in bundle["files"]:
-        _checked_bytes(Path(directory), name, bundle)
-    _check_versions(bundle, directory)
+    with BundleFolder(directory) as folder:
+        bundle = read_description(folder)[0]
+        for name in bundle["files"]:
+            listed_file(folder, name, bundle)
+    check_versions(bundle, directory)
     return bundle
 
 
 def read_file(directory: str | os.PathLike[str], name: str) -> bytes:
-    """Return the content of a listed file, which is what training wrote.
+    """Return the content of a listed file.
 
     Raises
     ------
     BundleError
         When the model directory does not list it, or it is missing or altered.
     """
-    bundle = read_bundle(directory)
-    if name not in bundle["files"]:
-        raise BundleError(
-            f"'{directory}' was written by a version of amulet-ai that kept no {name}: train again to have it"
-        )
-    return _checked_bytes(Path(directory), name, bundle)
+    with BundleFolder(directory) as folder:
+        bundle = read_description(folder)[0]
+        if name not in bundle["files"]:
+            raise BundleError(
+                f"'{directory}' was written by a version of amulet-ai that kept no {name}: train again to have it"
+            )
+        return listed_file(folder, name, bundle)
 
 
-def load_model(directory: str | os.PathLike[str]) -> HybridClassifier:
-    """Load a classifier whose files are what ``bundle.json`` says they are.
+def load_model(
+    directory: str | os.PathLike[str], *, trust: Trust | None = None, allow_unsigned: bool = False
+) -> HybridClassifier:
+    """Load a classifier that somebody vouches for and whose files are what ``bundle.json`` says they are.
 
-    Hash and versions are checked before anything is unpickled, and the bytes that were checked are the bytes that
-    are unpickled.
+    Signature or note, hashes and versions are checked before anything is unpickled, and the bytes that were checked
+    are the bytes that are unpickled, by a list of names. `ai_models.artifacts.open_model` also says who vouched.
+
+    Parameters
+    ----------
+    directory
+        The model directory.
+    trust
+        What it must show; by default what the user has set (`Trust.from_environment`).
+    allow_unsigned
+        Open it also where nobody vouches for it: a model can run code.
 
     Raises
     ------
+    UntrustedError
+        When nobody vouches for it, or its version is too low.
     BundleError
-        As `verify_bundle`.
+        Naming the first file that is missing or altered, or the library whose version does not fit.
     """
-    bundle = read_bundle(directory)
-    _check_versions(bundle, directory)
-    data = _checked_bytes(Path(directory), "model.joblib", bundle)
-    model = joblib.load(io.BytesIO(data))  # noqa: TID251 - the one place: these bytes were checked
-    if not isinstance(model, HybridClassifier):
-        raise BundleError(f"'{directory}/model.joblib' holds a {type(model).__name__}, not a classifier: train again")
-    if model.extractor.digest() != bundle["feature_digest"]:
-        raise BundleError(
-            f"'{directory}' was trained with features that this version (amulet-ai {__version__}) computes otherwise: "
-            f"install amulet-ai {bundle.get('amulet_ai')} or train again"
-        )
-    return model
+    return open_model(directory, trust=trust, allow_unsigned=allow_unsigned).model
 
 
 def _dumped(value: object) -> bytes:
     stream = io.BytesIO()
     joblib.dump(value, stream, compress=("zlib", 3))
     return stream.getvalue()
-
-
-def _checked_bytes(folder: Path, name: str, bundle: Mapping[str, Any]) -> bytes:
-    if Path(name).name != name:
-        raise BundleError(f"bundle.json of '{folder}' lists '{name}', which is not a plain file name: do not use it")
-    expected = bundle["files"][name]
-    try:
-        data = (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"'{folder / name}' cannot be read ({error.strerror}): restore the whole model directory or train again"
-        ) from error
-    if len(data) != expected["bytes"] or hashlib.sha256(data).hexdigest() != expected["sha256"]:
-        raise BundleError(
-            f"'{folder / name}' is not the file that training wrote (its SHA-256 differs): "
-            "restore the whole model directory or train again, nothing was loaded"
-        )
-    return data
-
-
-def _check_versions(bundle: Mapping[str, Any], directory: str | os.PathLike[str]) -> None:
-    for name, count in _PICKLE_COMPATIBLE.items():
-        made, here = str(bundle["libraries"].get(name, "")), importlib.metadata.version(name)
-        if made.split(".")[:count] != here.split(".")[:count]:
-            raise BundleError(
-                f"'{directory}' was made with {name} {made}, here is {here}: "
-                f"pip install '{name}=={made}' or train again"
-            )

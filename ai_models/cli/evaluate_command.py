@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,11 @@ from ai_models.cli.command import declare
 from ai_models.cli.headline import headline
 from ai_models.cli.options import PLACE, build, overwrite, settings
 from ai_models.cli.places import REPORTS, free_place, stem
+from ai_models.cli.trusting import trust_options
 from ai_models.core.settings import EvaluationConfig
+
+if TYPE_CHECKING:
+    from ai_models.artifacts import Trust
 
 
 @declare("evaluate", example="amulet-ai evaluate --model-dir saved_models/mine --ood-dir coins --ood-dir holiday")
@@ -28,13 +32,16 @@ from ai_models.core.settings import EvaluationConfig
     EvaluationConfig, "quick", "bootstrap_draws", "gallery_size", "explained_errors", "leak_meter", "robustness",
     "field_shift", "next_photographs", "seed", "workers",
 )  # fmt: skip
+@trust_options
 @overwrite
 def command(
     model_dir: Path,
     output_dir: Path | None,
     test_data_dir: Path | None,
     ood_dirs: tuple[Path, ...],
+    *,
     overwrite: bool,
+    trust: Trust,
     **values: Any,
 ) -> None:
     """Judge a model on rows that it has not seen.
@@ -54,6 +61,7 @@ def command(
         test_data_dir=test_data_dir,
         ood_dirs=ood_dirs,
         overwrite=overwrite,
+        trust=trust,
     )
     for line in headline(json.loads((report.parent / "metrics.json").read_text(encoding="utf-8"))):
         click.echo(line)

@@ -6,13 +6,18 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ai_models.cli.command import declare
 from ai_models.cli.options import PLACE, overwrite
 from ai_models.cli.places import REPORTS, free_place, new_file, stem
+from ai_models.cli.trusting import trust_options
 from ai_models.core.errors import DataError
+
+if TYPE_CHECKING:
+    from ai_models.artifacts import Trust
 
 
 @declare(
@@ -32,6 +37,7 @@ from ai_models.core.errors import DataError
     "Changes the probabilities and the predicted class; sets and verdicts stay.",
 )
 @click.argument("files", nargs=-1, type=PLACE)
+@trust_options
 @overwrite
 def command(
     model_dir: Path,
@@ -41,6 +47,7 @@ def command(
     class_prior: str,
     files: tuple[Path, ...],
     overwrite: bool,
+    trust: Trust,
 ) -> None:
     """Say what images show, how sure that is, or that it is not known.
 
@@ -59,7 +66,7 @@ def command(
     if not standard_output:
         new_file(place, overwrite=overwrite)
     names, paths = _images(data_dir, files)
-    model = load_model(model_dir)
+    model = load_model(model_dir, trust=trust)
     ratio = prior_ratio(class_prior, model.classes, {c: n[0] for c, n in model.metadata["counts"].items()})
     predictions = model.predict_batch(paths, label="predict").with_prior(ratio)
     table = predictions.to_csv(names)

@@ -14,6 +14,7 @@ __all__ = [
     "MissingExtraError",
     "OutputError",
     "SplitRefusedError",
+    "UntrustedError",
 ]
 
 
@@ -74,6 +75,10 @@ class OutputError(AmuletError, OSError):
 
 class BundleError(AmuletError, ValueError):
     """A model directory that is incomplete, altered or of another format."""
+
+
+class UntrustedError(BundleError):
+    """A model directory that may be whole, but that nobody whom the user trusts has vouched for."""
 
 
 class MissingExtraError(AmuletError, ImportError):

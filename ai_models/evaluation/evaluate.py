@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ai_models.artifacts import load_model, read_bundle
+from ai_models.artifacts import Trust, load_model, read_bundle
 from ai_models.core.config import canonical_json
 from ai_models.core.errors import DataError
 from ai_models.core.images import walk_images
@@ -102,11 +102,12 @@ class PerformanceAnalyzer:
         test_data_dir: str | os.PathLike[str] | None = None,
         ood_dirs: Sequence[str | os.PathLike[str]] = (),
         manifest: Manifest | str | os.PathLike[str] | None = None,
+        trust: Trust | None = None,
     ) -> Evaluation:
         """Return the figures without writing anything; see `evaluate_model`."""
         folder = require_dir(model_dir, what="--model-dir")
         foreign_rows = [_foreign_rows(path) for path in ood_dirs]
-        model = load_model(folder)
+        model = load_model(folder, trust=trust)
         names = _distinct([path.name for path, _ in foreign_rows])
         check_names(self.config.claims, model.classes, names)
         model.extractor.workers = self.config.workers
@@ -152,12 +153,13 @@ class PerformanceAnalyzer:
         ood_dirs: Sequence[str | os.PathLike[str]] = (),
         manifest: Manifest | str | os.PathLike[str] | None = None,
         overwrite: bool = False,
+        trust: Trust | None = None,
     ) -> Path:
         """Judge a model and write the results; see `evaluate_model`."""
         from ai_models.evaluation.report import write_report
 
         output = prepare_output_dir(output_dir, ours="report.html", overwrite=overwrite)
-        found = self.analyze(model_dir, test_data_dir=test_data_dir, ood_dirs=ood_dirs, manifest=manifest)
+        found = self.analyze(model_dir, test_data_dir=test_data_dir, ood_dirs=ood_dirs, manifest=manifest, trust=trust)
         write_bytes(output / "metrics.json", _pretty(found.metrics))
         write_bytes(output / "timings.json", _pretty(found.timings))
         write_bytes(output / "predictions.csv", _predictions_csv(found.scored))
@@ -239,6 +241,7 @@ def evaluate_model(
     ood_dirs: Sequence[str | os.PathLike[str]] = (),
     manifest: Manifest | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    trust: Trust | None = None,
 ) -> Path:
     """Judge a model and write ``metrics.json predictions.csv suspects.csv timings.json report.html``.
 
@@ -259,6 +262,8 @@ def evaluate_model(
         Rows to score with labels and groups of the user's own (their test side, where they have sides).
     overwrite
         Whether an earlier result in `output_dir` may be replaced.
+    trust
+        What the model must show before it is opened; by default what the user has set.
 
     Returns
     -------
@@ -271,7 +276,13 @@ def evaluate_model(
         When the model, the photographs or the output folder cannot be used; see its subclasses.
     """
     return PerformanceAnalyzer(config).evaluate(
-        model_dir, output_dir, test_data_dir=test_data_dir, ood_dirs=ood_dirs, manifest=manifest, overwrite=overwrite
+        model_dir,
+        output_dir,
+        test_data_dir=test_data_dir,
+        ood_dirs=ood_dirs,
+        manifest=manifest,
+        overwrite=overwrite,
+        trust=trust,
     )
 
 

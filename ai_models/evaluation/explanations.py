@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ai_models.artifacts import load_model
+from ai_models.artifacts import Trust, load_model
 from ai_models.core.config import canonical_json
 from ai_models.core.counts import plural
 from ai_models.core.errors import AmuletError, DataError, ImageError
@@ -61,6 +61,7 @@ def explain_images(
     config: ExplainConfig | None = None,
     *,
     overwrite: bool = False,
+    trust: Trust | None = None,
 ) -> list[Explained]:
     """Explain what a model says of images and write ``explain.html``, ``explanations.json`` and a PNG an image.
 
@@ -76,6 +77,8 @@ def explain_images(
         How many neighbours, steps, random maps; defaults where None.
     overwrite
         Whether an earlier result in `output_dir` may be replaced.
+    trust
+        What the model must show before it is opened; by default what the user has set.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def explain_images(
     config = config or ExplainConfig()
     folder = require_dir(model_dir, what="--model-dir")
     output = prepare_output_dir(output_dir, ours="explanations.json", overwrite=overwrite)
-    model = load_model(folder)
+    model = load_model(folder, trust=trust)
     model.extractor.workers = config.workers
     evidence = load_evidence(folder, model)
     explainer = Explainer(model, evidence, config)

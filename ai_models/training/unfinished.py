@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 
 from ai_models.artifacts.bundle import MODEL_FILES
+from ai_models.artifacts.description import STAGE_FOLDERS
 from ai_models.artifacts.golden import GOLDEN_FILE
 from ai_models.core.paths import prepare_output_dir, remove_parts, write_text
 from ai_models.crossfit.checkpoints import Checkpoints
 
 __all__ = ["STAGE_FOLDERS", "TRAINING_FILES", "UNFINISHED", "ModelDir", "is_unfinished"]
 
-STAGE_FOLDERS = ("inspection", "data", "report")
-"""What the other stages of a whole run keep in the model directory."""
 TRAINING_FILES = (
     "training_config.json", "metrics.json", "manifest.csv", "training_features.npy", "oof_predictions.csv",
     "MODEL_CARD.md", GOLDEN_FILE,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,10 +91,11 @@ def test_a_training_photograph_is_named_as_such_and_is_not_its_own_evidence(call
     assert "was trained on this very photograph" in Path("o/explain.html").read_text(encoding="utf-8")
 
 
-def test_a_moved_model_names_photographs_that_it_cannot_show(call, tiny_network_model, images, tmp_path):
+def test_a_moved_model_names_photographs_that_it_cannot_show(call, tiny_network_model, images, relist, tmp_path):
     moved = shutil.copytree(tiny_network_model, tmp_path / "moved")
     settings = json.loads((moved / "training_config.json").read_text(encoding="utf-8"))
     (moved / "training_config.json").write_text(json.dumps({**settings, "data_root": str(tmp_path / "gone")}))
+    relist(moved)
     assert call("explain", "--model-dir", moved, images[0], "--output-dir", "o", "--no-score").exit_code == 0
     page = Path("o/explain.html").read_text(encoding="utf-8")
     assert page.count("no picture") == 5
@@ -131,17 +132,14 @@ def test_mistakes_are_answered_with_a_sentence(call, tiny_network_model, images,
     assert (full / "mine.txt").read_text() == "mine"
 
 
-def test_a_model_of_an_earlier_version_or_a_damaged_one(call, tiny_network_model, images, tmp_path):
+def test_a_model_of_an_earlier_version_or_a_damaged_one(call, tiny_network_model, images, relist, tmp_path):
     def without(name, data=None):
         folder = shutil.copytree(tiny_network_model, tmp_path / name)
-        bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         if data is None:
-            del bundle["files"]["training_features.npy"]
+            (folder / "training_features.npy").unlink()
         else:
             (folder / "training_features.npy").write_bytes(data)
-            entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            bundle["files"]["training_features.npy"] = entry
-        (folder / "bundle.json").write_text(json.dumps(bundle))
+        relist(folder)
         return call("explain", "--model-dir", folder, images[0], "--output-dir", "o").stderr
 
     assert "kept no training_features.npy: train again" in without("earlier")
@@ -166,9 +164,9 @@ from ai_models.cli import main
 main(["explain", "--model-dir", {str(tiny_network_model)!r}, {str(images[0])!r}, "--output-dir", "o",
       "--steps", "2", "--random-maps", "1", "--workers", "1"])
 """
-    root = Path(__file__).parents[2]
+    kept = {"PYTHONPATH": str(Path(__file__).parents[2]), "AMULET_AI_TRUST_DIR": os.environ["AMULET_AI_TRUST_DIR"]}
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True,
+        [sys.executable, "-c", program], cwd=tmp_path, env=kept, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr

@@ -21,7 +21,9 @@ import ai_models
 PACKAGE = Path(ai_models.__file__).parent
 SCRIPT = PACKAGE / "production_deployment.py"
 BARE = {
-    k: v for k, v in os.environ.items() if not k.startswith(("AMULET_AI_", "PYTHONPATH", "PYTHONSAFEPATH", "LOG_LEVEL"))
+    k: v
+    for k, v in os.environ.items()
+    if k == "AMULET_AI_TRUST_DIR" or not k.startswith(("AMULET_AI_", "PYTHONPATH", "PYTHONSAFEPATH", "LOG_LEVEL"))
 }
 
 

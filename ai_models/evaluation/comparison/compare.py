@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ai_models.artifacts import Trust
 from ai_models.core.config import canonical_json
 from ai_models.core.counts import photographs_of, plural
 from ai_models.core.paths import prepare_output_dir, write_bytes
@@ -43,10 +44,16 @@ class Comparison:
     found: dict[str, Any]
 
 
-def compare(a: str | os.PathLike[str], b: str | os.PathLike[str], config: EvaluationConfig | None = None) -> Comparison:
+def compare(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    config: EvaluationConfig | None = None,
+    *,
+    trust: Trust | None = None,
+) -> Comparison:
     """Return the paired differences of two models without writing anything; see `compare_models`."""
     config = config or EvaluationConfig()
-    side_a, side_b = _named(read_side(a, workers=config.workers), read_side(b, workers=config.workers))
+    side_a, side_b = _named(*(read_side(place, workers=config.workers, trust=trust) for place in (a, b)))
     rows = shared_rows(side_a, side_b)
     figures = differences(rows, draws=draws_of(config), seed=config.seed)
     objects = len(set(rows.groups.tolist()))
@@ -73,6 +80,7 @@ def compare_models(
     config: EvaluationConfig | None = None,
     *,
     overwrite: bool = False,
+    trust: Trust | None = None,
 ) -> Path:
     """Compare two models photograph by photograph and write ``comparison.json comparison.html``.
 
@@ -87,6 +95,8 @@ def compare_models(
         Draws, seed, workers; defaults where None.
     overwrite
         Whether an earlier result in `output_dir` may be replaced.
+    trust
+        What a model must show before it is opened; by default what the user has set.
 
     Returns
     -------
@@ -101,7 +111,7 @@ def compare_models(
     from ai_models.evaluation.comparison.report import write_report
 
     output = prepare_output_dir(output_dir, ours="comparison.html", overwrite=overwrite)
-    made = compare(a, b, config)
+    made = compare(a, b, config, trust=trust)
     text = json.dumps(json.loads(canonical_json(made.found)), indent=2, sort_keys=True, ensure_ascii=False)
     write_bytes(output / "comparison.json", f"{text}\n".encode())
     return write_report(made, output / "comparison.html")

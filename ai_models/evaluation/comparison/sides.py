@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_models.artifacts import load_model
+from ai_models.artifacts import Trust, load_model
 from ai_models.core.errors import DataError
 from ai_models.core.paths import from_text
 from ai_models.core.settings import FeatureConfig
@@ -60,7 +60,7 @@ class Side:
     fitted_on: frozenset[str] = frozenset()
 
 
-def read_side(place: str | os.PathLike[str], *, workers: int = 0) -> Side:
+def read_side(place: str | os.PathLike[str], *, workers: int = 0, trust: Trust | None = None) -> Side:
     """Return what a model says of its held-out photographs, or of its training photographs out of fold.
 
     Parameters
@@ -69,6 +69,8 @@ def read_side(place: str | os.PathLike[str], *, workers: int = 0) -> Side:
         A model directory, the folder of an evaluation, or an evaluation's ``predictions.csv``.
     workers
         Threads; 0 for one a core.
+    trust
+        What the model must show before it is opened; by default what the user has set.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def read_side(place: str | os.PathLike[str], *, workers: int = 0) -> Side:
     """
     path = Path(place)
     if (path / "bundle.json").is_file():
-        return _of_model(path, workers)
+        return _of_model(path, workers, trust)
     table = path / "predictions.csv" if path.is_dir() else path
     if not table.is_file():
         raise DataError(
@@ -87,8 +89,8 @@ def read_side(place: str | os.PathLike[str], *, workers: int = 0) -> Side:
     return _of_table(table, path)
 
 
-def _of_model(folder: Path, workers: int) -> Side:
-    model = load_model(folder)
+def _of_model(folder: Path, workers: int, trust: Trust | None) -> Side:
+    model = load_model(folder, trust=trust)
     model.extractor.workers = workers
     if "features" in model.metadata:  # with the cache that training filled
         model.extractor.config = FeatureConfig.from_dict(model.metadata["features"])

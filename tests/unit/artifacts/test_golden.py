@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ai_models.artifacts import Golden, load_model, read_golden
+from ai_models.artifacts.canonical import canonical
 from ai_models.artifacts.golden import GOLDEN_FILE, golden_images
 from ai_models.core.errors import BundleError
 from ai_models.core.predictions import OodVerdict
@@ -71,7 +72,7 @@ def test_a_directory_without_them_has_none_and_damage_is_told(tiny_model: Path, 
     with pytest.raises(BundleError, match=GOLDEN_FILE):
         read_golden(folder)
     del bundle["files"][GOLDEN_FILE]
-    (folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+    (folder / "bundle.json").write_bytes(canonical(bundle))
     assert read_golden(folder) is None
 
 

@@ -70,7 +70,7 @@ def test_nothing_is_explained_unasked(tiny_network_model, swapped, change):
     assert "explained_errors" not in found.metrics
 
 
-def test_out_of_fold_errors_have_neighbours_of_other_objects_and_no_map(tiny_network_model, tmp_path):
+def test_out_of_fold_errors_have_neighbours_of_other_objects_and_no_map(tiny_network_model, relist, tmp_path):
     """No held-out rows are left, and two out-of-fold predictions are turned into errors."""
     folder = shutil.copytree(tiny_network_model, tmp_path / "model")
     manifest = Manifest.load(folder / "manifest.csv")
@@ -86,6 +86,7 @@ def test_out_of_fold_errors_have_neighbours_of_other_objects_and_no_map(tiny_net
             cells[column] = p
         rows[place] = ",".join(cells)
     (folder / "oof_predictions.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    relist(folder)
     report = evaluate_model(folder, tmp_path / "report", CONFIG)
     figures = json.loads((report.parent / "metrics.json").read_text(encoding="utf-8"))["explained_errors"]
     group = {r.path: r.group or r.path for r in kept}

@@ -34,7 +34,11 @@ from ai_models.serving.settings import ServiceSettings
 
 MAX_BYTES = 200_000
 MAX_PIXELS = 1_000_000
-PLAIN = {k: v for k, v in os.environ.items() if not k.startswith("AMULET_AI_") and k != "LOG_LEVEL"}
+PLAIN = {
+    k: v
+    for k, v in os.environ.items()
+    if k == "AMULET_AI_TRUST_DIR" or not (k.startswith("AMULET_AI_") or k == "LOG_LEVEL")
+}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,125 @@
+"""Vouching for a model: signing it, or noting that this user trusts it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, encode
+from ai_models.artifacts.folder import BundleFolder
+from ai_models.artifacts.keys import PrivateKey
+from ai_models.artifacts.opening import check_bundle, read_description, refuse_unsigned_files
+from ai_models.artifacts.signature import sign, usable_name
+from ai_models.artifacts.trust import Trust
+from ai_models.core.errors import BundleError
+from ai_models.core.paths import write_bytes
+
+__all__ = ["Signed", "sign_bundle", "trust_bundle"]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What was signed.
+
+    Attributes
+    ----------
+    name
+        What the signature calls the model.
+    version
+        Of the model.
+    key_id
+        Of the key.
+    """
+
+    name: str
+    version: int
+    key_id: str
+
+
+def sign_bundle(
+    directory: str | os.PathLike[str],
+    key: PrivateKey,
+    *,
+    name: str = "",
+    version: int = 0,
+    trust: Trust | None = None,
+) -> Signed:
+    """Sign a model directory that is whole and vouched for; write ``model.sig``.
+
+    Parameters
+    ----------
+    directory
+        The model directory.
+    key
+        To sign with.
+    name
+        What to call the model; versions are counted by key and name. By default what the folder is called.
+    version
+        Of the model. By default one more than the highest that this key signed here under this name, or the same where
+        just this model was signed.
+    trust
+        What the model must show before it is signed; by default what the user has set.
+
+    Raises
+    ------
+    BundleError
+        When the model cannot be signed: see `ai_models.artifacts.check_bundle`; or its format, name or version.
+    OutputError
+        When the signature, or the user's notes, cannot be written.
+    """
+    asked = trust or Trust.from_environment()
+    checked = check_bundle(directory, trust=asked)
+    known = asked.store.known(checked.digest)
+    bundle, key_id = checked.bundle, key.public.key_id
+    if bundle["format"] != FORMAT:
+        raise BundleError(f"'{directory}' has format {bundle['format']}, which cannot be signed: train again")
+    called = name or os.path.basename(os.path.realpath(directory))
+    if not usable_name(called):
+        raise BundleError(
+            f"a model cannot be signed as {called!r}: give another --name, of 1 to 200 visible characters"
+        )
+    highest, of = asked.store.highest(key_id, called)
+    least = highest if of == checked.digest else highest + 1
+    chosen = version or max(least, bundle["model_version"])
+    if chosen < highest or (chosen == highest and of != checked.digest):
+        raise BundleError(
+            f"version {highest} of '{called}' was signed before: give a higher --model-version than {chosen}"
+        )
+    with BundleFolder(directory) as folder:
+        refuse_unsigned_files(folder, bundle)
+        with suppress(FileNotFoundError):  # an old signature would not be that of what is written now
+            (folder.path / SIGNATURE).unlink()
+        if chosen != bundle["model_version"]:
+            text = encode({**bundle, "model_version": chosen})
+            write_bytes(folder.path / DESCRIPTION, text)
+        bundle, digest = read_description(folder)
+        if known is not None and digest != checked.digest:
+            asked.store.remember(digest, folder.path, known.names)
+        digests = {DESCRIPTION: digest, **{n: entry["sha256"] for n, entry in bundle["files"].items()}}
+        write_bytes(folder.path / SIGNATURE, sign(called, digests, key))
+    asked.store.saw(key_id, called, chosen, digest)
+    return Signed(called, chosen, key_id)
+
+
+def trust_bundle(directory: str | os.PathLike[str], names: tuple[str, ...] = ()) -> str:
+    """Note that this user trusts a model directory as it is now; return the SHA-256 of its ``bundle.json``.
+
+    Parameters
+    ----------
+    directory
+        The model directory; its files are compared with their hashes first.
+    names
+        Classes beyond the product's own that it may be made of, as ``module:name``.
+
+    Raises
+    ------
+    BundleError
+        When it is incomplete, altered or of other versions.
+    OutputError
+        When the user's notes cannot be written.
+    """
+    trust = Trust.from_environment(allow_unsigned=True)
+    checked = check_bundle(directory, trust=trust)
+    trust.store.remember(checked.digest, directory, names)
+    return checked.digest
