@@ -92,6 +92,11 @@ class Predictor:
         opened = open_model(directory, trust=trust, allow_unsigned=allow_unsigned)
         return cls(opened.model, str(opened.bundle["model_digest"])[:_VERSION_DIGITS], opened.standing)
 
+    @property
+    def model(self) -> HybridClassifier:
+        """The classifier as it is asked: on one core, nothing cached."""
+        return self._model
+
     def warm(self) -> None:
         """Answer to a grey picture; a process that was forked from the one that loaded the model does so again."""
         grey = np.full((self.image_sizes[0], self.image_sizes[0], 3), 128, dtype=np.uint8)

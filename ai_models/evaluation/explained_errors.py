@@ -13,10 +13,10 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.paths import to_text
 from ai_models.core.progress import progress
 from ai_models.core.settings import EvaluationConfig, ExplainConfig
-from ai_models.evaluation.evidence import FEATURES_FILE, load_evidence
 from ai_models.evaluation.explanation_json import fidelity_json, nearest_json
 from ai_models.evaluation.explanation_words import map_standing
 from ai_models.evaluation.scoring import Scored
+from ai_models.evidence import FEATURES_FILE, load_evidence
 from ai_models.explaining import Evidence, Explainer, Explanation
 from ai_models.explaining.nearest import Nearest, nearest_photographs
 from ai_models.metrics import nll_losses

@@ -22,9 +22,9 @@ from ai_models.core.images import RGBImage, read_image
 from ai_models.core.paths import prepare_output_dir, require_dir, to_text, write_bytes
 from ai_models.core.progress import progress
 from ai_models.core.settings import ExplainConfig
-from ai_models.evaluation.evidence import load_evidence
 from ai_models.evaluation.explanation_json import explanation_json
 from ai_models.evaluation.rows import content_hash
+from ai_models.evidence import load_evidence
 from ai_models.explaining import Evidence, Explainer, Explanation, overlay
 
 __all__ = ["Explained", "explain_images", "photograph_and_map"]

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ai_models.core.errors import BundleError, DataError, ImageError
+from ai_models.core.errors import DataError, ImageError
 from ai_models.core.images import read_bytes, read_image, walk_images
-from ai_models.core.paths import from_text, require_dir, to_text
-from ai_models.core.predictions import OodVerdict, Predictions, Reason, set_text
+from ai_models.core.paths import require_dir
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import FeatureConfig
 from ai_models.duplicates import Look, Looks, connected_groups, duplicate_evidence, look_at
+from ai_models.evidence import known_photographs, read_json, read_out_of_fold, training_settings
 from ai_models.execution import map_ordered
 
 __all__ = [
@@ -86,22 +80,10 @@ class TestRows:
     notes: tuple[str, ...] = ()
 
 
-def training_settings(model_dir: Path) -> dict[str, Any]:
-    """Return the content of a model directory's ``training_config.json``."""
-    return _read_json(model_dir / "training_config.json")
-
-
 def training_figures(model_dir: Path) -> dict[str, Any]:
     """Return the content of a model directory's ``metrics.json``; nothing where the model was saved without figures."""
     file = model_dir / "metrics.json"
-    return _read_json(file) if file.is_file() else {}
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise BundleError(f"'{file}' cannot be read ({error}): restore the model directory or train again") from error
+    return read_json(file) if file.is_file() else {}
 
 
 def choose_rows(
@@ -141,7 +123,7 @@ def choose_rows(
     DataError
         When nothing is left to score.
     """
-    known = _known_rows(model_dir)
+    known = known_photographs(model_dir)
     training = known.on(Split.TRAIN)
     if manifest is not None or test_data_dir is not None:
         rows = _user_rows(test_data_dir, manifest)
@@ -152,12 +134,12 @@ def choose_rows(
 
 def out_of_fold_rows(model_dir: Path) -> TestRows:
     """Return the training photographs, for which training left out-of-fold predictions."""
-    return TestRows("out_of_fold", _known_rows(model_dir).on(Split.TRAIN).originals())
+    return TestRows("out_of_fold", known_photographs(model_dir).on(Split.TRAIN).originals())
 
 
 def model_photographs(model_dir: Path) -> Manifest:
     """Return the photographs of every side that the model directory knows, the excluded left out."""
-    return _known_rows(model_dir).on(Split.TRAIN, Split.VAL, Split.TEST).originals()
+    return known_photographs(model_dir).on(Split.TRAIN, Split.VAL, Split.TEST).originals()
 
 
 def folder_manifest(folder: Path) -> Manifest:
@@ -170,51 +152,6 @@ def folder_manifest(folder: Path) -> Manifest:
         parts = path.split("/")
         records.append(ImageRecord(path, label=parts[depth] if len(parts) > depth + 1 else ""))
     return Manifest(folder, tuple(records))
-
-
-def read_out_of_fold(model_dir: Path, classes: Sequence[str]) -> tuple[dict[str, int], Predictions]:
-    """Read ``oof_predictions.csv``.
-
-    Returns
-    -------
-    places, predictions
-        Manifest path -> row of the predictions.
-
-    Raises
-    ------
-    BundleError
-        When it is missing or damaged.
-    """
-    path = model_dir / "oof_predictions.csv"
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline=""), strict=True))
-        return {from_text(row["path"]): i for i, row in enumerate(rows)}, _predictions(rows, classes)
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
-        raise BundleError(f"'{path}' cannot be read ({error}): restore the model directory or train again") from error
-
-
-def _predictions(rows: Sequence[Mapping[str, str]], classes: Sequence[str]) -> Predictions:
-    columns = [f"p_{to_text(c)}" for c in classes]
-
-    def sets(column: str) -> NDArray[np.bool_]:
-        members = [set(row[column].split("|")) for row in rows]
-        table = np.array([[set_text(c) in inside for c in classes] for inside in members], dtype=np.bool_)
-        return table.reshape(-1, len(columns))
-
-    return Predictions(
-        tuple(classes),
-        np.array([[_number(row[c]) for c in columns] for row in rows], dtype=np.float64).reshape(-1, len(columns)),
-        sets("prediction_set"),
-        np.array([_number(row["ood_score"]) for row in rows], dtype=np.float64),
-        np.array([_number(row["ood_p_value"]) for row in rows], dtype=np.float64),
-        tuple(OodVerdict(row["verdict"]) for row in rows),
-        reasons=tuple(Reason(row["reason"]) for row in rows),
-        sets_by_class=sets("prediction_set_by_class"),
-    )
-
-
-def _known_rows(model_dir: Path) -> Manifest:
-    return Manifest.load(model_dir / "manifest.csv", root=str(training_settings(model_dir).get("data_root", "")))
 
 
 def _user_rows(test_data_dir: str | os.PathLike[str] | None, manifest: Manifest | None) -> Manifest:
@@ -342,7 +279,3 @@ def content_hash(file: Path) -> str:
         return hashlib.sha256(read_bytes(file)).hexdigest()
     except ImageError:
         return ""
-
-
-def _number(text: str) -> float:
-    return float(text) if text else float("nan")

@@ -63,9 +63,7 @@ class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the description as `described` completes it."""
         if self.openapi_schema is None:
-            settings: ServiceSettings = self.state.settings
-            keys = bool(settings.keys_file) and not settings.allow_anonymous
-            self.openapi_schema = described(super().openapi(), asks_for_keys=keys)
+            self.openapi_schema = described(super().openapi(), asks_for_keys=self.state.settings.asks_for_keys)
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ai_models.serving.page import SealedPage, sealed
 from ai_models.serving.schemas import DISCLAIMER
 from ai_models.serving.settings import ServiceSettings
 from ai_models.serving.templating import render
 
-__all__ = ["DocsPage", "docs_page"]
+__all__ = ["docs_page"]
 
 _CALLS = {
     "/predict": """(printf '{"image_data": "'; base64 -w0 photograph.jpg; printf '"}') |
   curl -s localhost:8000/predict -H 'Content-Type: application/json' -d @-""",
+    "/predict/batch": "curl -s localhost:8000/predict/batch -F files=@one.jpg -F files=@two.jpg",
+    "/explain": "curl -s localhost:8000/explain -F file=@photograph.jpg",
     "/predict/file": "curl -s localhost:8000/predict/file -F file=@photograph.jpg -F confidence_threshold=0.7",
     "/health": "curl -s localhost:8000/health",
     "/metrics": "curl -s localhost:8000/metrics",
 }
 
 
-@dataclass(frozen=True)
-class DocsPage:
-    """The page and the content security policy under which it works."""
-
-    text: str
-    policy: str
-
-
-def docs_page(description: Mapping[str, Any], settings: ServiceSettings, classes: Sequence[str]) -> DocsPage:
+def docs_page(description: Mapping[str, Any], settings: ServiceSettings, classes: Sequence[str]) -> SealedPage:
     """Write the page.
 
     Parameters
@@ -64,22 +56,7 @@ def docs_page(description: Mapping[str, Any], settings: ServiceSettings, classes
         ROUTES="\n".join(routes),
         ERROR_FIELDS=_fields(schemas["ProblemDetails"], schemas, asked=False),
     )
-    return DocsPage(text, _policy(text))
-
-
-def _policy(text: str) -> str:
-    """Return the policy that allows the page's own script and style, by their hashes, and nothing else."""
-    script, style = (re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("script", "style"))
-    assert script is not None
-    assert style is not None
-    return (
-        f"default-src 'none'; script-src {_hashed(script[1])}; style-src {_hashed(style[1])}; "
-        "connect-src 'self'; img-src blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-    )
-
-
-def _hashed(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    return sealed(text)
 
 
 def _route(path: str, method: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -87,7 +64,7 @@ def _route(path: str, method: str, operation: Mapping[str, Any], schemas: Mappin
         f'<section id="{escape(operation["operationId"])}"><h2><span class="method">{escape(method.upper())}</span> '
         f"<code>{escape(path)}</code></h2>",
         f"<p><strong>{escape(operation['summary'])}.</strong> {_prose(operation.get('description', ''))}</p>",
-        f"<pre>{escape(_CALLS.get(path, ''))}</pre>",
+        f"<pre>{escape(_CALLS.get(path, f'curl -s localhost:8000{path}'))}</pre>",
     ]
     asked = _schema(operation.get("requestBody", {}), schemas)
     given = _schema(operation["responses"]["200"], schemas)

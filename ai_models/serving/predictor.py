@@ -7,7 +7,7 @@ import binascii
 import time
 from collections.abc import Callable
 
-from ai_models.core.errors import AmuletError, ImageError
+from ai_models.core.errors import ImageError
 from ai_models.core.paths import to_text
 from ai_models.core.predictions import OodVerdict, Prediction, Reason
 from ai_models.serving.problems import Problem, too_large
@@ -87,9 +87,9 @@ class Predictor:
             said = await self._workforce.explain(self._bytes(image))
         except NoAnswerError as error:
             raise _problem(error) from None
-        except AmuletError as error:
-            raise Problem(501, "no-explanation", str(error)) from None
         if isinstance(said, Explained):
+            if why := said.content.get("unavailable"):
+                raise Problem(501, "no-explanation", f"the model cannot be explained: {why}")
             return said
         _prediction(said)
         raise AssertionError("an explanation is neither a prediction")

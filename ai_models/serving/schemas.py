@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "DISCLAIMER", "Alive", "BatchForm", "BatchRequest", "BatchResponse", "Health", "PredictRequest", "PredictResponse",
-    "ProblemDetails", "Ready", "Threshold",
+    "DISCLAIMER", "Alive", "BatchForm", "BatchRequest", "BatchResponse", "Explained", "Health", "PredictRequest",
+    "PredictResponse", "ProblemDetails", "Ready", "Threshold",
 ]  # fmt: skip
 
 DISCLAIMER = "ผลประเมินเป็นเบื้องต้น ควรให้ผู้เชี่ยวชาญยืนยัน / This is a preliminary result that an expert should confirm."
@@ -106,6 +106,50 @@ class BatchResponse(BaseModel):
         "is an answer or a problem."
     )
     judged: int = Field(description="How many of them are answers.")
+    disclaimer: str = DISCLAIMER
+
+
+class HeatMapTrust(BaseModel):
+    """How far the heat map can be believed: it explains a simpler head in place of the vote."""
+
+    trusted: bool = Field(description="Whether that head agrees with the model often enough to be believed at all.")
+    agreement: Share = Field(description="Share of training photographs on which both name the same class.")
+    agreement_low: Share = Field(description="Lower end of its 95 % interval over objects.")
+    agreement_high: Share = Field(description="Upper end.")
+    photographs: int
+    objects: int = Field(description="How many objects stand behind the agreement.")
+
+
+class NearExample(BaseModel):
+    """A training photograph that looks like the image; one of each object."""
+
+    label: str
+    distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        description="1 - cosine of what the network sees, in [0, 2]; 0 is the same."
+    )
+
+
+class Explained(BaseModel):
+    """Why the model says what it says of an image."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    success: Literal[True] = True
+    model_version: str
+    predicted_class: str
+    against: str = Field(description="The runner-up, against which everything is told.")
+    picture: str = Field(
+        description="The heat map over the photograph, a PNG as `data:` address: orange speaks for the class, blue for "
+        "the runner-up. Empty where there is none."
+    )
+    heat_map: HeatMapTrust | None
+    no_map: str = Field(description="Why there is no heat map, as a sentence; empty where there is one.")
+    nearest: list[NearExample] = Field(description="The training objects that look most like it, nearest first.")
+    farther: Share = Field(
+        description="Share of the training objects that lie farther from every other object than the image from its "
+        "nearest: near 0, it is like nothing that was trained on."
+    )
+    objects: int = Field(description="How many objects that share is of.")
     disclaimer: str = DISCLAIMER
 
 

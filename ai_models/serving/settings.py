@@ -122,6 +122,11 @@ class ServiceSettings(Config):
             found.append(f"model_name must be letters, digits, '.', '_' and '-', got {self.model_name[:70]!r}")
         return found
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether nobody is answered without a key."""
+        return bool(self.keys_file) and not self.allow_anonymous
+
     def proxies(self) -> tuple[Network, ...]:
         """Return the networks of the proxies that are believed."""
         return tuple(ipaddress.ip_network(part) for part in _listed(self.trusted_proxies))

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,60 @@ class Browser:
         """Return what the body of a function returns in the page."""
         return self._post(f"{self._session}/execute/sync", {"script": script, "args": list(values)})
 
-    def open(self, page: Path, *, width: int = 1280, scheme: str = "light", medium: str = "") -> None:
-        """Open a file in a window of that width; logs start afresh."""
+    def visit(self, address: str, *, width: int = 1280, scheme: str = "light", medium: str = "") -> None:
+        """Open an address in a window of that width; logs start afresh."""
         self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.devtools("Emulation.setEmulatedMedia", media=medium, features=features)
         self._post(f"{self._session}/url", {"url": "about:blank"})
         self.complaints(), self.requests()
-        self._post(f"{self._session}/url", {"url": page.as_uri()})
+        self._post(f"{self._session}/url", {"url": address})
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press a key: ``Tab``, ``Enter``, ``Space``."""
+        code = {"Tab": 9, "Enter": 13, "Space": 32}[key]
+        text = {"Enter": "\r", "Space": " "}.get(key, "")
+        name = " " if key == "Space" else key
+        for kind in ("keyDown", "keyUp"):
+            more = {"text": text} if text and kind == "keyDown" else {}
+            self.devtools(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=key, windowsVirtualKeyCode=code,
+                modifiers=8 if shift else 0, **more,
+            )  # fmt: skip
+
+    def drop(self, file: Path, selector: str) -> None:
+        """Drag a file from outside onto an element, and let it go."""
+        x, y = self.run(
+            "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2];",
+            selector,
+        )
+        data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.devtools("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def choose(self, file: Path, selector: str) -> None:
+        """Put a file into a field, as the system's dialogue for files does."""
+        document = self.devtools("DOM.getDocument")["root"]["nodeId"]
+        node = self.devtools("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.devtools("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+    def until(self, script: str, *values: Any, seconds: float = 30.0) -> Any:
+        """Return what a script returns as soon as that is something."""
+        end = time.monotonic() + seconds
+        while not (found := self.run(script, *values)):
+            assert time.monotonic() < end, f"never: {script}"
+            time.sleep(0.05)
+        return found
+
+    def screenshot(self, file: Path) -> None:
+        """Write the whole page as a PNG."""
+        shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+    def open(self, page: Path, *, width: int = 1280, scheme: str = "light", medium: str = "") -> None:
+        """Open a file as `visit` opens an address."""
+        self.visit(page.as_uri(), width=width, scheme=scheme, medium=medium)
 
     def complaints(self) -> list[str]:
         """Return what the console said since the last call, warnings and errors."""

@@ -69,11 +69,6 @@ class Door:
             folder = state_directory(settings.state_dir)
             self._rates = {named: RateTable(folder / f"rates-{named}") for named in ("keys", "addresses")}
 
-    @property
-    def asks_for_keys(self) -> bool:
-        """Whether nobody is answered without a key."""
-        return self._keys is not None and not self._settings.allow_anonymous
-
     def caller(self, request: HTTPConnection, scope: Scope) -> Caller:
         """Return who asks.
 
@@ -133,7 +128,7 @@ class Door:
 
     def _stranger(self, request: HTTPConnection) -> Caller:
         settings = self._settings
-        if self.asks_for_keys:
+        if settings.asks_for_keys:
             raise _unknown("a key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
         if settings.allow_anonymous:
             scopes = {Scope.PREDICT, Scope.EXPLAIN} | (set() if self._keys else {Scope.METRICS})

@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from ai_models.serving.routes import batch, health, inference_protocol, page, predicting
+from ai_models.serving.routes import batch, explaining, health, inference_protocol, page, predicting
 
 __all__ = ["ROUTERS"]
 
 ROUTERS: tuple[APIRouter, ...] = (
     predicting.router,
     batch.router,
+    explaining.router,
     health.router,
     health.metrics_router,
     inference_protocol.health_router,

@@ -7,8 +7,9 @@ from typing import Any, Self
 from ai_models.core.paths import to_text
 from ai_models.predictor import Predictor
 from ai_models.serving.workers.answers import to_json
+from ai_models.serving.workers.explaining import Explaining
 from ai_models.serving.workers.judge import Judge
-from ai_models.serving.workers.wire import Message
+from ai_models.serving.workers.wire import EXPLAIN, Message
 
 __all__ = ["Model"]
 
@@ -22,11 +23,14 @@ class Model:
         The loaded model.
     max_pixels
         Most pixels of an image.
+    model_dir
+        Where it was loaded from, with what explanations are held against.
     """
 
-    def __init__(self, predictor: Predictor, max_pixels: int) -> None:
+    def __init__(self, predictor: Predictor, max_pixels: int, model_dir: str) -> None:
         self.predictor = predictor
         self.judge = Judge(predictor, max_pixels)
+        self.explaining = Explaining(predictor, max_pixels, model_dir)
 
     @classmethod
     def load(cls, *, model_dir: str, max_pixels: int) -> Self:
@@ -39,7 +43,7 @@ class Model:
         """
         predictor = Predictor.load(model_dir)
         predictor.check(model_dir)
-        return cls(predictor, max_pixels)
+        return cls(predictor, max_pixels, model_dir)
 
     def about(self) -> dict[str, Any]:
         """Return version and classes."""
@@ -48,7 +52,11 @@ class Model:
     def prepare(self, role: bytes) -> None:
         """Touch the memory that an answer writes to: it is shared until then."""
         self.predictor.warm()
+        if role == EXPLAIN:
+            self.explaining.prepare()
 
     def answer(self, message: Message) -> list[bytes]:
-        """Return what is said of the images of a message."""
+        """Return what is said of the images of a message, or the explanation of one and its picture."""
+        if message.kind == EXPLAIN:
+            return self.explaining.answer(message.parts[0])
         return [to_json(self.judge.judge(message.parts))]

@@ -9,7 +9,7 @@ import pytest
 from ai_models.artifacts import load_model
 from ai_models.classifier import HybridClassifier
 from ai_models.core.records import Manifest, Split
-from ai_models.evaluation.evidence import load_evidence
+from ai_models.evidence import load_evidence
 from ai_models.explaining import Evidence
 
 

@@ -9,7 +9,7 @@ from ai_models.artifacts import load_model
 from ai_models.core.errors import ImageError
 from ai_models.core.images import read_image
 from ai_models.core.settings import ExplainConfig, PreprocessConfig
-from ai_models.evaluation.evidence import load_evidence
+from ai_models.evidence import load_evidence
 from ai_models.explaining import Explainer
 from ai_models.explaining.evidence import embedding_blocks, unit_vectors
 from ai_models.explaining.saliency import upsampled

@@ -94,7 +94,7 @@ def test_the_gradient_is_torchs(surrogate, model):
 
 def test_no_network_no_surrogate(tiny_model):
     from ai_models.artifacts import load_model
-    from ai_models.evaluation.evidence import load_evidence
+    from ai_models.evidence import load_evidence
 
     assert fit_surrogate(load_evidence(tiny_model, load_model(tiny_model))) is None
 

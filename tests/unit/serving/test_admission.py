@@ -336,7 +336,9 @@ def test_nobody_comes_in_without_one(guarded, keys, path):
         assert shop not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/health", "/livez", "/readyz", "/v2", "/v2/health/live"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/health", "/livez", "/readyz", "/v2", "/v2/health/live"]
+)
 def test_what_needs_no_key(guarded, path):
     assert guarded.get(path).status_code == 200
 
@@ -429,6 +431,7 @@ def test_every_answer_has_its_headers(talk_to):
         asked.get("/health"),
         asked.get("/nothing"),
         asked.post("/predict"),
+        asked.get("/"),
         asked.get("/docs"),
     ):
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -9,6 +9,7 @@ import pytest
 
 from ai_models._version import __version__
 from ai_models.artifacts import read_bundle
+from ai_models.serving.schemas import DISCLAIMER
 
 FIELDS = {
     "success", "predicted_class", "confidence", "probabilities", "processing_time_ms", "model_version", "verdict",
@@ -103,7 +104,7 @@ def test_the_description_tells_every_field(service):
     assert description["info"]["version"] == __version__
     named = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
     assert set(description["paths"]) == {
-        "/predict", "/predict/file", "/predict/batch", "/health", "/livez", "/readyz", "/metrics", "/v2",
+        "/predict", "/predict/file", "/predict/batch", "/explain", "/health", "/livez", "/readyz", "/metrics", "/v2",
         "/v2/health/live", "/v2/health/ready", *(name + end for name in named for end in ("", "/ready", "/infer")),
     }  # fmt: skip
     assert set(description["components"]["schemas"]["PredictResponse"]["properties"]) == FIELDS
@@ -112,3 +113,19 @@ def test_the_description_tells_every_field(service):
         statuses = {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503", "504"}
         assert set(answers) == statuses
         assert list(answers["422"]["content"]) == ["application/problem+json"]
+
+
+def test_an_explanation_names_what_is_near_and_says_why_there_is_no_map(service, photograph, encoded):
+    answer = service.post("/explain", files={"file": photograph.read_bytes()})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    said = service.post("/predict/file", files={"file": photograph.read_bytes()}).json()
+    assert (told["predicted_class"], told["model_version"]) == (said["predicted_class"], said["model_version"])
+    assert told["against"] == sorted(said["probabilities"], key=lambda c: -said["probabilities"][c])[1]
+    assert (told["picture"], told["heat_map"]) == ("", None)
+    assert "no voting member of this model looks at a network" in told["no_map"]
+    assert told["nearest"][0]["label"] == said["predicted_class"]
+    assert told["nearest"] == sorted(told["nearest"], key=lambda one: one["distance"])
+    assert told["disclaimer"] == DISCLAIMER
+    assert service.post("/explain", files={"file": encoded("PNG")[:60]}).status_code == 422
+    assert service.post("/explain", files={"file": encoded("PNG", (1500, 1000))}).status_code == 413
