@@ -84,6 +84,11 @@ class Lifecycle:
         return self._workforce.pids if self._workforce is not None else ()
 
     @property
+    def standing(self) -> str:
+        """Why the model in use was opened: ``signed``, ``local`` or ``unsigned``."""
+        return str(self._workforce.about.get("standing", "")) if self._workforce is not None else ""
+
+    @property
     def workers(self) -> int:
         """How many workers are there to judge."""
         return self._workforce.ready if self._workforce is not None else 0

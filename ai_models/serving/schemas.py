@@ -175,8 +175,14 @@ class Health(BaseModel):
     version: str = Field(description="Version of amulet-ai.")
     model_version: str = Field(description="Version of the model; empty where none is loaded.")
     uptime_seconds: float
-    memory_usage_mb: float = Field(description="Resident memory of the process.")
-    cpu_usage_percent: float = Field(description="Of one core, since the call before.")
+    model_standing: str = Field(
+        description="Why it was opened: `signed` by a key that is trusted here, `local` (trained or said to be trusted "
+        "by this user), or `unsigned`, which was allowed; empty where none is loaded."
+    )
+    workers: int = Field(description="Processes that are there to judge images.")
+    reload_failure: str = Field(description="Why the last change of the model failed; empty where it did not.")
+    memory_usage_mb: float = Field(description="Memory of the service and its workers, what they share counted once.")
+    cpu_usage_percent: float = Field(description="Of the service and its workers, of one core, since the call before.")
     predictions_count: int
     average_response_time_ms: float = Field(description="Mean over the predictions; 0 before the first.")
 

@@ -110,6 +110,8 @@ def _require_keys(settings: ServiceSettings) -> None:
 
 
 def _configured(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    from ai_models.serving.connections import connections_within
+
     return uvicorn.Config(
         app,
         log_config=None,
@@ -118,6 +120,8 @@ def _configured(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # whom to believe is a setting of the application
         lifespan="on",
+        http=connections_within(settings),  # type: ignore[arg-type]
+        ws="none",
         timeout_graceful_shutdown=math.ceil(settings.stop_seconds) + _SECONDS_MORE,
     )
 

@@ -44,7 +44,7 @@ class ServiceSettings(Config):
     time_limit: float = setting(10.0, "seconds that an image may take before its worker is killed", ge=0.05, le=600.0)
     body_seconds: float = setting(30.0, "seconds within which a request's body must have come", ge=0.1, le=3600.0)
     head_seconds: float = setting(10.0, "seconds within which a request's head must have come", ge=0.1, le=600.0)
-    connections: int = setting(1000, "connections that may be open; more are refused with 503", ge=1, le=100_000)
+    connections: int = setting(900, "connections that may be open; more are refused with 503", ge=1, le=100_000)
     held_bytes: int = setting(128 * 2**20, "bytes of bodies that may be held at once", ge=1024, le=2**40)
     stop_seconds: float = setting(7.0, "seconds that requests have to end after SIGTERM", ge=0.0, le=600.0)
     watch_seconds: float = setting(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from ai_models._version import __version__
 from ai_models.serving.admission.guard import guarded
 from ai_models.serving.admission.keys import Scope
 from ai_models.serving.counters import Counters
+from ai_models.serving.lifecycle import Lifecycle
 from ai_models.serving.predictor import Predictor
 from ai_models.serving.routes.answering import GIVEN, REFUSED, is_ready
 from ai_models.serving.schemas import Alive, Health, Ready
@@ -28,15 +30,21 @@ async def health(request: Request, response: Response) -> Health:
     """Answer 200 when the model is loaded, 503 otherwise."""
     counters: Counters = request.app.state.counters
     predictor: Predictor | None = request.app.state.predictor
+    lifecycle: Lifecycle = request.app.state.lifecycle
     if predictor is None:
         response.status_code = 503
+    # to add up the memory of several processes takes the system a while
+    memory_mb = await to_thread.run_sync(lambda: counters.memory_mb)
     return Health(
         status="ok" if predictor else "unavailable",
         model_loaded=predictor is not None,
         version=__version__,
         model_version=predictor.version if predictor else "",
         uptime_seconds=round(counters.uptime_seconds, 3),
-        memory_usage_mb=round(counters.memory_mb, 1),
+        model_standing=lifecycle.standing,
+        workers=lifecycle.workers,
+        reload_failure=lifecycle.trouble,
+        memory_usage_mb=round(memory_mb, 1),
         cpu_usage_percent=counters.cpu_percent(),
         predictions_count=counters.predictions,
         average_response_time_ms=round(counters.average_ms, 3),
@@ -72,5 +80,5 @@ async def readyz(request: Request, response: Response) -> Ready:
 )
 async def metrics(request: Request) -> Response:
     """Give every counter in Prometheus' text format."""
-    content, media_type = request.app.state.counters.exposition()
+    content, media_type = await to_thread.run_sync(request.app.state.counters.exposition)
     return Response(content, media_type=media_type)

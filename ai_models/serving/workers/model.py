@@ -46,8 +46,13 @@ class Model:
         return cls(predictor, max_pixels, model_dir)
 
     def about(self) -> dict[str, Any]:
-        """Return version and classes."""
-        return {"version": self.predictor.version, "classes": [to_text(name) for name in self.predictor.classes]}
+        """Return version and classes, and who vouches for the model."""
+        standing = self.predictor.standing
+        return {
+            "version": self.predictor.version,
+            "classes": [to_text(name) for name in self.predictor.classes],
+            "standing": standing.kind if standing is not None else "",
+        }
 
     def prepare(self, role: bytes) -> None:
         """Touch the memory that an answer writes to: it is shared until then."""

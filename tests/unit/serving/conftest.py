@@ -100,6 +100,9 @@ def max_bytes() -> int:
     return MAX_BYTES
 
 
+HELD = {"not_ready_because": "", "workers": 1, "trouble": "", "standing": "local"}
+
+
 class StandIn:
     """A model that answers anything but ``bad`` at once, and notes what it was asked."""
 
@@ -146,7 +149,7 @@ def talk_to() -> Callable[..., _Asker]:
     def made(settings: ServiceSettings, client: str = "127.0.0.1") -> _Asker:
         app = create_app(settings)
         app.state.door, app.state.audit = Door(settings), AuditTrail(settings.audit_file)
-        app.state.predictor, app.state.lifecycle = StandIn(), SimpleNamespace(not_ready_because="")
+        app.state.predictor, app.state.lifecycle = StandIn(), SimpleNamespace(**HELD)
         return _Asker(app, client)
 
     return made
@@ -190,7 +193,7 @@ class Running:
         assert status == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def running(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Running:
     """Start services with settings of their own."""
     return Running(tiny_model, tmp_path_factory.mktemp("running"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+import joblib
 from prometheus_client.parser import text_string_to_metric_families
 
 from ai_models._version import __version__
@@ -26,12 +27,15 @@ def test_health_counts_predictions(service, tiny_model, gradient_png):
     before = service.get("/health").json()
     assert set(before) == {
         "status", "model_loaded", "version", "model_version", "uptime_seconds", "memory_usage_mb",
-        "cpu_usage_percent", "predictions_count", "average_response_time_ms",
+        "cpu_usage_percent", "predictions_count", "average_response_time_ms", "workers", "reload_failure",
+        "model_standing",
     }  # fmt: skip
     times = [service.post("/predict/file", files={"file": gradient_png}).json()["processing_time_ms"] for _ in range(3)]
     after = service.get("/health").json()
     assert after["status"] == "ok"
     assert after["model_loaded"] is True
+    assert (after["workers"], after["reload_failure"]) == (joblib.cpu_count(), "")
+    assert after["model_standing"] == "local"
     assert after["version"] == __version__
     assert after["model_version"] == read_bundle(tiny_model)["model_digest"][:12]
     assert after["predictions_count"] == before["predictions_count"] + 3
