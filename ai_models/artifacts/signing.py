@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, encode
 from ai_models.artifacts.folder import BundleFolder
-from ai_models.artifacts.keys import PrivateKey
+from ai_models.artifacts.keys import PrivateKey, PublicKey, read_public_key
 from ai_models.artifacts.opening import check_bundle, read_description, refuse_unsigned_files
 from ai_models.artifacts.signature import sign, usable_name
 from ai_models.artifacts.trust import Trust
+from ai_models.artifacts.trust_store import TrustStore, make_own_folder
 from ai_models.core.errors import BundleError
 from ai_models.core.paths import write_bytes
 
-__all__ = ["Signed", "sign_bundle", "trust_bundle"]
+__all__ = ["Signed", "sign_bundle", "trust_bundle", "trust_key"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +125,21 @@ def trust_bundle(directory: str | os.PathLike[str], names: tuple[str, ...] = ())
     checked = check_bundle(directory, trust=trust)
     trust.store.remember(checked.digest, directory, names)
     return checked.digest
+
+
+def trust_key(file: str | os.PathLike[str]) -> tuple[PublicKey, Path]:
+    """Note that this user trusts what a key signs; return the key and where it is kept.
+
+    Raises
+    ------
+    BundleError
+        When it is no public key.
+    OutputError
+        When the user's notes cannot be written.
+    """
+    key, folder = read_public_key(file), TrustStore().keys
+    for place in (folder.parent, folder):
+        make_own_folder(place)
+    kept = write_bytes(folder / f"{key.key_id[:32]}.pem", key.pem)
+    kept.chmod(0o600)
+    return key, kept

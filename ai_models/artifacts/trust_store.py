@@ -27,7 +27,7 @@ from ai_models.core.errors import OutputError, UntrustedError
 from ai_models.core.logs import get_logger
 from ai_models.core.paths import to_text
 
-__all__ = ["TRUST_DIR", "Known", "TrustStore"]
+__all__ = ["TRUST_DIR", "Known", "TrustStore", "make_own_folder"]
 
 TRUST_DIR = "AMULET_AI_TRUST_DIR"
 _log = get_logger(__name__)
@@ -142,7 +142,7 @@ class TrustStore:
     def _append(self, name: str, entry: dict[str, Any]) -> None:
         line = b"\n" + canonical(entry) + b"\n"  # a line that was cut off by a loss of power does not spoil this one
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_own_folder(self.path)
             handle = os.open(self.path / name, _APPEND, 0o600)
             try:
                 if os.write(handle, line) != len(line):
@@ -178,6 +178,17 @@ class TrustStore:
         except (PermissionError, NotADirectoryError) as error:
             _log.debug("'%s' cannot be read: %s", file, error)
             return b""
+
+
+def make_own_folder(place: Path) -> None:
+    """Make a folder that nobody else can write into, whatever the umask says."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make '{place}' ({error.strerror}): set {TRUST_DIR} to a folder of your own"
+        ) from error
 
 
 def _refuse_shared(place: Path, found: os.stat_result) -> None:

@@ -33,13 +33,21 @@ PROMISED = {
     "run": "--data-dir --output-dir --quick-mode --cv-folds --test-size --groups --seed --target-samples "
     "--augmentation-factor --ood-dir --workers --device --preprocess",
     "cache": "--verbose",
+    "model": "--verbose",
+    "model keygen": "--output --algorithm --passphrase",
+    "model sign": "--key --name --model-version --passphrase --allow-unsigned --trusted-key --minimum-version",
+    "model verify": "--allow-unsigned --trusted-key --minimum-version",
+    "model trust": "--class",
     "serve": "--host --port --model-dir",
     "deploy": "--output-dir --type --overwrite",
 }
 
 
 def _command(name: str) -> click.Command:
-    command = main.get_command(click.Context(main), name)
+    command: click.Command | None = main
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), part)
     assert command is not None
     return command
 
