@@ -129,25 +129,33 @@ def two_networks_model(split_textures: Manifest, tmp_path_factory: pytest.TempPa
 
 
 def _trained_on_random_networks(manifest: Manifest, folder: Path, features: FeatureConfig) -> Path:
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     pytest.importorskip("onnx")
-
-    def network(name: str, *args: object, **named: object) -> Backbone:
-        with torch.random.fork_rng():
-            torch.manual_seed(len(name))
-            layers = torch.nn.Sequential(
-                torch.nn.Conv2d(3, 24, 5, stride=2, padding=2), torch.nn.ReLU(),
-                torch.nn.Conv2d(24, 32, 3, stride=4, padding=1), torch.nn.ReLU(),
-                torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
-            )  # fmt: skip
-        return Backbone(name, layers.eval().requires_grad_(False), (0.5,) * 3, (0.5,) * 3, name)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cnn, "load_backbone", network)
+        patch.setattr(cnn, "load_backbone", _random_network)
         patch.setattr(cnn, "_EXPORTED", {})
         patch.setattr(cnn, "_LOADED", {})
         config = TrainingConfig(quick_mode=True, workers=1)
         return train_model(manifest, folder, training=config, features=features)
+
+
+def _random_network(name: str, *args: object, **named: object) -> Backbone:
+    torch = pytest.importorskip("torch")
+    with torch.random.fork_rng():
+        torch.manual_seed(len(name))
+        layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 24, 5, stride=2, padding=2), torch.nn.ReLU(),
+            torch.nn.Conv2d(24, 32, 3, stride=4, padding=1), torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        )  # fmt: skip
+    return Backbone(name, layers.eval().requires_grad_(False), (0.5,) * 3, (0.5,) * 3, name)
+
+
+@pytest.fixture
+def random_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the weights of the random networks that models of the session go by."""
+    monkeypatch.setattr(cnn, "load_backbone", _random_network)
+    monkeypatch.setattr(cnn, "_LOADED", {})
 
 
 def _texture(label: str, rng: np.random.Generator) -> np.ndarray:

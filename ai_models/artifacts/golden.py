@@ -24,7 +24,7 @@ from ai_models.core.predictions import Predictions
 from ai_models.core.rng import generator
 from ai_models.core.settings import FeatureConfig
 
-__all__ = ["GOLDEN_FILE", "TOLERANCE", "Golden", "golden_images", "read_golden"]
+__all__ = ["GOLDEN_FILE", "TOLERANCE", "Golden", "as_loaded_elsewhere", "golden_images", "read_golden"]
 
 GOLDEN_FILE = "golden.npz"
 TOLERANCE = 1e-3
@@ -59,7 +59,7 @@ class Golden:
     @classmethod
     def of(cls, model: HybridClassifier) -> Self:
         """Draw the pictures and ask the model."""
-        here = _as_loaded_elsewhere(model)
+        here = as_loaded_elsewhere(model)
         images = golden_images((here.extractor.config or FeatureConfig()).image_sizes[0])
         raw = here.extractor.extract_raw(list(images), label="")
         said = here.judge_raw(raw)
@@ -151,7 +151,7 @@ def golden_images(side: int) -> NDArray[np.uint8]:
     return np.asarray(np.clip(shades * 256, 0, 255).astype(np.uint8) & 0xF8)
 
 
-def _as_loaded_elsewhere(model: HybridClassifier) -> HybridClassifier:
+def as_loaded_elsewhere(model: HybridClassifier) -> HybridClassifier:
     """Return the model with its network run by ONNX Runtime on the CPU, nothing cached; the model is not changed."""
     extractor = copy.copy(model.extractor)
     config = extractor.config or FeatureConfig()

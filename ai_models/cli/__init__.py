@@ -18,7 +18,7 @@ __all__ = ["main", "script"]
 
 COMMANDS = (
     "download", "inspect", "split", "augment", "extract", "train", "evaluate", "compare", "predict", "explain", "run",
-    "cache", "model", "serve", "keys", "deploy",
+    "cache", "model", "export", "serve", "keys", "deploy",
 )  # fmt: skip
 """In the order of the pipeline; the command NAME is `command` in the module ``NAME_command``."""
 

@@ -102,7 +102,7 @@ class BlockScaler(Derived, TransformerMixin, BaseEstimator):
         for name, rows in self.centred_blocks(X):
             components = self._axes.get(name)
             rotated = rows if components is None else rows @ components.T
-            out[:, self.slices_[name]] = rotated * self._stretch(name)
+            out[:, self.slices_[name]] = rotated * self.stretch(name)
         return out
 
     def centred_blocks(self, X: Array) -> Iterator[tuple[str, NDArray[np.float64]]]:
@@ -119,14 +119,15 @@ class BlockScaler(Derived, TransformerMixin, BaseEstimator):
 
         A block that keeps its columns has none.
         """
-        return {name: found.astype(np.float64) * self._stretch(name) for name, found in self.components_.items()}
+        return {name: found.astype(np.float64) * self.stretch(name) for name, found in self.components_.items()}
 
     @cached_property
     def _axes(self) -> dict[str, NDArray[np.float64]]:
         """The components in the precision of the product: converting them takes longer than the product of one row."""
         return {name: components.astype(np.float64) for name, components in self.components_.items()}
 
-    def _stretch(self, name: str) -> float:
+    def stretch(self, name: str) -> float:
+        """Return what a block's unit rows are multiplied by."""
         if not self.reference or name in self.reference or self.spread_[name] < 1e-9:
             return 1.0
         return self.spread_[self.reference[0]] / self.spread_[name]

@@ -125,6 +125,20 @@ class CnnExtractor(BaseFeatureExtractor):
                 self._model = _EXPORTED[key]
         return self._model
 
+    def torch_backbone(self) -> Backbone:
+        """Return the network as torch runs it.
+
+        Raises
+        ------
+        ConfigError
+            When the weights that this block carries as ONNX are not installed here.
+        """
+        if not self._has_weights():
+            raise ConfigError(
+                [f"the weights of network '{self._network_name()}' that the model carries are not installed here"]
+            )
+        return self._backbone()
+
     def _cached_export(self, key: str) -> bytes:
         cache = None
         if self.config.cache_features:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPORT_VERSION",
+    "OPSET",
     "embedding_size",
     "export_onnx",
     "onnx_session",
@@ -36,7 +37,8 @@ EXPORT_VERSION = 2
 """Raise it when the exported graph changes."""
 PARITY = 0.99999
 """Least cosine between torch and ONNX Runtime that an export must show."""
-_OPSET = 17
+OPSET = 17
+"""Of ONNX's operators: what exported graphs are made of."""
 _WIDTH = "embedding_size"
 
 
@@ -122,7 +124,7 @@ def _export(torch: Any, module: Any, images: Any) -> bytes:
         with warnings.catch_warnings():  # the tracer is deprecated, yet four times as fast as its successor
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                module, (images,), stream, dynamo=False, opset_version=_OPSET,
+                module, (images,), stream, dynamo=False, opset_version=OPSET,
                 dynamic_axes={"image": {0: "n"}, "features": {0: "n"}}, **names,
             )  # fmt: skip
         return stream.getvalue()

@@ -34,6 +34,7 @@ STAGES = {
     "compare": ["ai_models.evaluation.comparison.compare_models"],
     "explain": ["ai_models.evaluation.explanations.explain_images"],
     "run": ["ai_models.pipeline.run"],
+    "export": ["ai_models.artifacts.export.export_model"],
     "serve": ["ai_models.serving.server.serve"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
@@ -51,6 +52,7 @@ PLACES = {
     "evaluate": ("--model-dir", "m", "--output-dir", "o"),
     "compare": ("a", "b", "--output-dir", "o"),
     "explain": ("--model-dir", "m", "--output-dir", "o", __file__),
+    "export": ("--model-dir", "m", "--format", "int8", "--output-dir", "o"),
     "serve": (),
 }
 

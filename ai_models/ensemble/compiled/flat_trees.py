@@ -67,19 +67,25 @@ class FlatTrees:
     ----------
     offsets
         intp (trees,), place of each tree's first node in the table: node j of tree t is ``offsets[t] + j``.
+    depth
+        Steps that lead to the deepest leaf.
+    feature, threshold
+        Of each node, (nodes,); 0 and infinity at leaves.
+    children
+        intp (2 * nodes,), left and right of each node in turn; a leaf leads to itself.
     """
 
     def __init__(self, trees: Sequence[Nodes]) -> None:
         sizes = np.array([len(tree.feature) for tree in trees])
         self.offsets: NDArray[np.intp] = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-        self._depth = max(int(tree.depths().max()) for tree in trees)
+        self.depth = max(int(tree.depths().max()) for tree in trees)
         own = np.arange(sizes.sum())
         start = np.repeat(self.offsets, sizes)
         leaf = np.concatenate([tree.left for tree in trees]) < 0
-        self._feature = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.intp)
-        self._threshold = np.where(leaf, np.inf, np.concatenate([tree.threshold for tree in trees]))
+        self.feature = np.where(leaf, 0, np.concatenate([tree.feature for tree in trees])).astype(np.intp)
+        self.threshold = np.where(leaf, np.inf, np.concatenate([tree.threshold for tree in trees]))
         sides = [np.concatenate([getattr(tree, side) for tree in trees]) for side in ("left", "right")]
-        self._children = np.stack([np.where(leaf, own, start + side) for side in sides], axis=1).ravel().astype(np.intp)
+        self.children = np.stack([np.where(leaf, own, start + side) for side in sides], axis=1).ravel().astype(np.intp)
 
     def leaves(self, rows: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
         """Return the leaf that each row reaches in each tree, intp (n, trees), as a place in the table.
@@ -104,7 +110,7 @@ class FlatTrees:
         flat = np.ascontiguousarray(rows).ravel()
         first = (np.arange(len(rows)) * rows.shape[1])[:, None]
         node = np.broadcast_to(self.offsets, (len(rows), len(self.offsets)))
-        for _ in range(self._depth):  # a leaf leads to itself
-            value = flat.take(self._feature.take(node) + first)
-            node = self._children.take(2 * node + (value > self._threshold.take(node)))
+        for _ in range(self.depth):  # a leaf leads to itself
+            value = flat.take(self.feature.take(node) + first)
+            node = self.children.take(2 * node + (value > self.threshold.take(node)))
         return np.asarray(node, dtype=np.intp)

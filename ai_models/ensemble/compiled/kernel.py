@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ai_models.ensemble.compiled.fitted import Fitted, centred
 
-__all__ = ["KernelMembers"]
+__all__ = ["KernelMembers", "Machine"]
 
 KINDS = ("svm",)
 
@@ -25,39 +25,69 @@ class KernelMembers:
         Fitted, of `KINDS`.
     n_classes
         k.
+
+    Attributes
+    ----------
+    machines
+        One a member.
+    first, second
+        float64 (pairs, k), 1 at the class that a positive, or a negative, decision value of a pair speaks for.
+    binary
+        Whether there are two classes.
     """
 
     def __init__(self, members: Sequence[Fitted], n_classes: int) -> None:
-        self._machines = [_Machine(columns, model, n_classes) for _, columns, model in members]
+        self.machines = [Machine(columns, model, n_classes) for _, columns, model in members]
         pairs = list(combinations(range(n_classes), 2))
-        self._first = np.eye(n_classes)[[i for i, _ in pairs]]  # (pairs, k): the class that a positive value speaks for
-        self._second = np.eye(n_classes)[[j for _, j in pairs]]
-        self._binary = n_classes == 2
+        self.first = np.eye(n_classes)[[i for i, _ in pairs]]  # (pairs, k): the class that a positive value speaks for
+        self.second = np.eye(n_classes)[[j for _, j in pairs]]
+        self.binary = n_classes == 2
 
     def logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return centred logits, float64 (n, members, k)."""
-        pairs = np.stack([machine.pairs(Z) for machine in self._machines], axis=1)
-        if self._binary:
+        pairs = np.stack([machine.pairs(Z) for machine in self.machines], axis=1)
+        if self.binary:
             return centred(np.concatenate([-pairs, pairs], axis=2))
-        votes = (pairs >= 0) @ self._first + (pairs < 0) @ self._second
-        confidence = pairs @ (self._first - self._second)
+        votes = (pairs >= 0) @ self.first + (pairs < 0) @ self.second
+        confidence = pairs @ (self.first - self.second)
         return centred(votes + confidence / (3.0 * (np.abs(confidence) + 1.0)))
 
 
-class _Machine:
+class Machine:
+    """One member: the decision value of each pair of classes is a sum over support vectors.
+
+    Parameters
+    ----------
+    columns
+        Of the scaled matrix.
+    model
+        A fitted ``sklearn.svm.SVC``.
+    n_classes
+        k.
+
+    Attributes
+    ----------
+    vectors, lengths
+        float64 (vectors, columns) and their squared lengths (vectors,).
+    gamma
+        Of the radial kernel.
+    duals, intercepts
+        float64 (pairs, vectors) and (pairs,).
+    """
+
     def __init__(self, columns: NDArray[np.intp], model: Any, n_classes: int) -> None:
-        self._columns = columns
-        self._vectors = np.ascontiguousarray(model.support_vectors_, dtype=np.float64)
-        self._lengths = np.einsum("ij,ij->i", self._vectors, self._vectors)
-        self._gamma = float(model._gamma)
-        self._duals = _duals(np.asarray(model.dual_coef_), model.n_support_, n_classes)
-        self._intercepts = np.asarray(model.intercept_, dtype=np.float64)
+        self.columns = columns
+        self.vectors = np.ascontiguousarray(model.support_vectors_, dtype=np.float64)
+        self.lengths = np.einsum("ij,ij->i", self.vectors, self.vectors)
+        self.gamma = float(model._gamma)
+        self.duals = _duals(np.asarray(model.dual_coef_), model.n_support_, n_classes)
+        self.intercepts = np.asarray(model.intercept_, dtype=np.float64)
 
     def pairs(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the decision value of each pair of classes, float64 (n, pairs); for two classes, of the second."""
-        rows = Z.take(self._columns, axis=1)
-        squared = self._lengths + np.einsum("ij,ij->i", rows, rows)[:, None] - 2.0 * (rows @ self._vectors.T)
-        return np.asarray(np.exp(-self._gamma * np.maximum(squared, 0.0)) @ self._duals.T + self._intercepts)
+        rows = Z.take(self.columns, axis=1)
+        squared = self.lengths + np.einsum("ij,ij->i", rows, rows)[:, None] - 2.0 * (rows @ self.vectors.T)
+        return np.asarray(np.exp(-self.gamma * np.maximum(squared, 0.0)) @ self.duals.T + self.intercepts)
 
 
 def _duals(dual_coef: NDArray[np.float64], counts: NDArray[Any], n_classes: int) -> NDArray[np.float64]:

@@ -32,6 +32,10 @@ class LinearMembers:
     ----------
     weights, intercepts
         float64 (members, k, width) and (members, k).
+    floors
+        float64 (members, 1), what a log-probability of each is raised to.
+    is_margin
+        bool (members,): whose decision values are its logits, rather than log-probabilities.
     """
 
     def __init__(self, members: Sequence[Fitted], width: int, n_classes: int) -> None:
@@ -39,8 +43,8 @@ class LinearMembers:
         self.intercepts = np.zeros((len(members), n_classes))
         for i, (spec, columns, model) in enumerate(members):
             self.weights[i][:, columns], self.intercepts[i] = _plane(spec.kind, model)
-        self._floors = np.log([smallest_probability(spec.kind) for spec, _, _ in members])[:, None]
-        self._margins = np.array([spec.kind == "prototype" for spec, _, _ in members])
+        self.floors = np.log([smallest_probability(spec.kind) for spec, _, _ in members])[:, None]
+        self.is_margin = np.array([spec.kind == "prototype" for spec, _, _ in members])
         self._flat = self.weights.reshape(-1, width)
 
     def margins(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -49,9 +53,9 @@ class LinearMembers:
 
     def logits(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the centred logits of decision values, float64 (n, members, k)."""
-        values = np.maximum(log_softmax(margins), self._floors)
-        if self._margins.any():
-            values[:, self._margins] = margins[:, self._margins]
+        values = np.maximum(log_softmax(margins), self.floors)
+        if self.is_margin.any():
+            values[:, self.is_margin] = margins[:, self.is_margin]
         return centred(values)
 
 

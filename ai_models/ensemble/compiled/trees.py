@@ -32,6 +32,19 @@ class TreeMembers:
         Columns of the scaled matrix.
     n_classes
         k.
+
+    Attributes
+    ----------
+    trees
+        Of all members, one member after another.
+    values
+        float64 (nodes, k), what a leaf adds.
+    starts
+        Place of each member's first tree.
+    forest
+        bool (members,): whose sums are probabilities, rather than log-odds.
+    base, floors
+        float64 (members, k) and (members, 1): what is added to the sums, and what a probability is raised to.
     """
 
     def __init__(self, members: Sequence[Fitted], width: int, n_classes: int) -> None:
@@ -44,25 +57,25 @@ class TreeMembers:
             for nodes, leaf_values in of(model, columns + (0 if spec.kind == "forest" else width), n_classes):
                 trees.append(nodes)
                 values.append(leaf_values)
-        self._trees = FlatTrees(trees)
-        self._values = np.concatenate(values)
-        self._starts = starts
-        self._forest = np.array([spec.kind == "forest" for spec, _, _ in members])
-        self._base = np.stack([_baseline(spec.kind, model, n_classes) for spec, _, model in members])
-        self._floors = np.array([smallest_probability(spec.kind) for spec, _, _ in members])[:, None]
+        self.trees = FlatTrees(trees)
+        self.values = np.concatenate(values)
+        self.starts = starts
+        self.forest = np.array([spec.kind == "forest" for spec, _, _ in members])
+        self.base = np.stack([_baseline(spec.kind, model, n_classes) for spec, _, model in members])
+        self.floors = np.array([smallest_probability(spec.kind) for spec, _, _ in members])[:, None]
 
     def logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return centred logits, float64 (n, members, k)."""
         return np.concatenate([self._logits(Z[start : start + _ROWS]) for start in range(0, len(Z), _ROWS)])
 
     def _logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
-        leaves = self._trees.leaves(np.concatenate([Z.astype(np.float32), Z], axis=1, dtype=np.float64))
-        sums = np.add.reduceat(self._values.take(leaves, axis=0), self._starts, axis=1) + self._base
-        if self._forest.all():
-            values = np.log(np.clip(sums, self._floors, 1.0))
+        leaves = self.trees.leaves(np.concatenate([Z.astype(np.float32), Z], axis=1, dtype=np.float64))
+        sums = np.add.reduceat(self.values.take(leaves, axis=0), self.starts, axis=1) + self.base
+        if self.forest.all():
+            values = np.log(np.clip(sums, self.floors, 1.0))
         else:
-            values = np.maximum(log_softmax(sums), np.log(self._floors))
-            values[:, self._forest] = np.log(np.clip(sums, self._floors, 1.0))[:, self._forest]
+            values = np.maximum(log_softmax(sums), np.log(self.floors))
+            values[:, self.forest] = np.log(np.clip(sums, self.floors, 1.0))[:, self.forest]
         return centred(values)
 
 

@@ -15,17 +15,33 @@ from ai_models.ensemble.compiled.linear import LinearMembers
 from ai_models.ensemble.compiled.trees import TreeMembers
 from ai_models.ensemble.members import logits
 
-__all__ = ["CompiledVote"]
+__all__ = ["AsTheyAre", "CompiledVote", "Members"]
 
 
-class _Members(Protocol):
+class Members(Protocol):
+    """Members of one kind."""
+
     def logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
 
-class _AsTheyAre:
-    """Members of a user's own, asked one after another."""
+class AsTheyAre:
+    """Members of a user's own, asked one after another.
+
+    Parameters
+    ----------
+    members
+        Fitted.
+    n_classes
+        k.
+
+    Attributes
+    ----------
+    names
+        Of the members.
+    """
 
     def __init__(self, members: Sequence[Fitted], n_classes: int) -> None:
+        self.names = [spec.name for spec, _, _ in members]
         self._members = members
         self._n_classes = n_classes
 
@@ -48,6 +64,15 @@ class CompiledVote:
         Its columns.
     n_classes
         k.
+
+    Attributes
+    ----------
+    linear
+        The linear members; None where there is none.
+    others
+        The other kinds.
+    order
+        intp (members,), from members by kind, the linear ones first, to their own order.
     """
 
     def __init__(self, members: Sequence[Fitted], width: int, n_classes: int) -> None:
@@ -55,15 +80,15 @@ class CompiledVote:
         places = [[i for i, (spec, _, _) in enumerate(members) if spec.kind in kinds] for kinds in known]
         places.append(sorted({*range(len(members))} - {i for place in places for i in place}))
         plain, kernels, grown, own = ([members[i] for i in place] for place in places)
-        self._linear = LinearMembers(plain, width, n_classes) if plain else None
-        self._others: list[_Members] = []
+        self.linear = LinearMembers(plain, width, n_classes) if plain else None
+        self.others: list[Members] = []
         if kernels:
-            self._others.append(KernelMembers(kernels, n_classes))
+            self.others.append(KernelMembers(kernels, n_classes))
         if grown:
-            self._others.append(TreeMembers(grown, width, n_classes))
+            self.others.append(TreeMembers(grown, width, n_classes))
         if own:
-            self._others.append(_AsTheyAre(own, n_classes))
-        self._order = np.argsort(np.concatenate([np.array(place, dtype=np.intp) for place in places]))
+            self.others.append(AsTheyAre(own, n_classes))
+        self.order = np.argsort(np.concatenate([np.array(place, dtype=np.intp) for place in places]))
         self._columns = [_union(plain), _union([*kernels, *grown, *own])]
 
     @property
@@ -79,12 +104,12 @@ class CompiledVote:
     @property
     def linear_weights(self) -> NDArray[np.float64] | None:
         """Weights of the linear members, float64 (m, k, width); None where there is none."""
-        return None if self._linear is None else self._linear.weights
+        return None if self.linear is None else self.linear.weights
 
     def blank_margins(self, n: int) -> NDArray[np.float64]:
         """Return what the linear members say of nothing, float64 (n, m, k), to add to."""
-        assert self._linear is not None
-        return np.tile(self._linear.intercepts, (n, 1, 1))
+        assert self.linear is not None
+        return np.tile(self.linear.intercepts, (n, 1, 1))
 
     def logits(self, Z: NDArray[np.float64], margins: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return each member's centred logits, float64 (members, n, k), in the order of the members.
@@ -96,10 +121,10 @@ class CompiledVote:
         margins
             float64 (n, m, k), decision values of the linear members where they are known; else taken from Z.
         """
-        found = [group.logits(Z) for group in self._others]
-        if self._linear is not None:
-            found.insert(0, self._linear.logits(self._linear.margins(Z) if margins is None else margins))
-        return np.asarray(np.concatenate(found, axis=1).take(self._order, axis=1).swapaxes(0, 1))
+        found = [group.logits(Z) for group in self.others]
+        if self.linear is not None:
+            found.insert(0, self.linear.logits(self.linear.margins(Z) if margins is None else margins))
+        return np.asarray(np.concatenate(found, axis=1).take(self.order, axis=1).swapaxes(0, 1))
 
 
 def _union(members: Sequence[Fitted]) -> NDArray[np.intp]:
