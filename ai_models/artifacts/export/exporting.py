@@ -30,6 +30,7 @@ from ai_models.artifacts.export.networks import Network, features_of, networks_o
 from ai_models.artifacts.export.rows import LEAST_ROWS, feature_rows, widened
 from ai_models.artifacts.export.whole import from_networks, whole_module
 from ai_models.artifacts.golden import Golden, as_loaded_elsewhere
+from ai_models.artifacts.trust import Trust
 from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import DataError, ImageError
 from ai_models.core.images import read_bytes, walk_images
@@ -82,6 +83,7 @@ def export_model(
     kind: str,
     photographs: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    trust: Trust | None = None,
 ) -> dict[str, Agreement]:
     """Write a model in another format, where it answers as the model does; else nothing is written.
 
@@ -98,6 +100,8 @@ def export_model(
         those that are still where they were, else the drawn golden pictures, when None. Only read.
     overwrite
         Whether an earlier export in that folder is replaced.
+    trust
+        What the model directory must show; as for `load_model`.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def export_model(
     DataError
         When the model has no such form, or a file does not pass its gate.
     """
-    model = as_loaded_elsewhere(load_model(directory))
+    model = as_loaded_elsewhere(load_model(directory, trust=trust))
     place = prepare_output_dir(output_dir, ours=EXPORT_FILE, overwrite=overwrite)
     work = _Export(directory, model, photographs)
     files = {"onnx": work.onnx, "torchscript": work.torchscript, "int8": work.int8}[kind]()
