@@ -3,13 +3,15 @@
 ``bundle`` writing and loading · ``opening`` what is checked, in which order · ``description`` ``format_2`` the formats
 of ``bundle.json`` · ``canonical`` its one spelling · ``folder`` reading without being led astray · ``trust``
 ``trust_store`` what the user trusts · ``keys`` ``signature`` ``signing`` signatures · ``unpickling`` ``allowed_names``
-``stand_ins`` what a pickle may do · ``golden`` pictures by which another machine checks itself
+``stand_ins`` what a pickle may do · ``golden`` pictures by which another machine checks itself ·
+``skops_copy`` the estimators without a pickle
 """
 
 from ai_models.artifacts.bundle import load_model, read_bundle, read_file, save_bundle, verify_bundle
 from ai_models.artifacts.description import FORMAT
 from ai_models.artifacts.golden import Golden, read_golden
 from ai_models.artifacts.opening import OpenedModel, check_bundle, open_model
+from ai_models.artifacts.skops_copy import load_estimators
 from ai_models.artifacts.trust import Standing, Trust
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Standing",
     "Trust",
     "check_bundle",
+    "load_estimators",
     "load_model",
     "open_model",
     "read_bundle",

@@ -8,6 +8,8 @@ Format 3
     Its vote, its matrix scaling and its classes as a scikit-learn `LabelEncoder`.
 ``training_config.json``, ``metrics.json``, ``manifest.csv``, ``oof_predictions.csv``, ``MODEL_CARD.md``
     What it was made of and what it reached.
+``estimators.skops``
+    Its matrix scaling and its vote without any pickle (`ai_models.artifacts.skops_copy`), where skops was installed.
 ``training_features.npy``
     float16, a row a training photograph in the order of ``oof_predictions.csv``: its scaled features, which
     explanations are held against. No pictures.
@@ -44,6 +46,7 @@ from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, enco
 from ai_models.artifacts.digest import state_digest
 from ai_models.artifacts.folder import BundleFolder
 from ai_models.artifacts.opening import check_versions, listed_file, open_model, read_description
+from ai_models.artifacts.skops_copy import SKOPS_FILE, skops_copy
 from ai_models.artifacts.trust import Trust
 from ai_models.artifacts.trust_store import TrustStore
 from ai_models.artifacts.unpickling import names_of_its_own
@@ -94,6 +97,8 @@ def save_bundle(
     objects = (model, model.ensemble, model.scaler, LabelEncoder().fit(list(model.classes)))
     content = {**{name: _dumped(value) for name, value in zip(MODEL_FILES, objects, strict=True)}, **files}
     names = names_of_its_own(content["model.joblib"])
+    if (copy := skops_copy(model.scaler, model.ensemble)) is not None:
+        content[SKOPS_FILE] = copy
     for name, data in content.items():
         write_bytes(folder / name, data)
     listing = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in sorted(content.items())}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,8 @@ class CheckedBundle:
         SHA-256 (hex) of ``bundle.json``, which stands for the whole model.
     standing
         Why it is trusted.
-    model
-        The bytes of ``model.joblib`` that were checked.
+    content
+        File -> the bytes that were checked, of those that were to be kept.
     names
         Classes of the user's own that its pickle may use.
     """
@@ -66,7 +66,7 @@ class CheckedBundle:
     bundle: dict[str, Any]
     digest: str
     standing: Standing
-    model: bytes
+    content: dict[str, bytes]
     names: tuple[str, ...]
 
 
@@ -133,7 +133,11 @@ def listed_file(folder: BundleFolder, name: str, bundle: Mapping[str, Any]) -> b
 
 
 def check_bundle(
-    directory: str | os.PathLike[str], *, trust: Trust | None = None, allow_unsigned: bool = False
+    directory: str | os.PathLike[str],
+    *,
+    trust: Trust | None = None,
+    allow_unsigned: bool = False,
+    keep: Collection[str] = (),
 ) -> CheckedBundle:
     """Check everything that can be checked of a model directory without unpickling.
 
@@ -145,6 +149,8 @@ def check_bundle(
         What it must show; by default what the user has set (`Trust.from_environment`).
     allow_unsigned
         Open it also where nobody vouches for it.
+    keep
+        Files whose bytes are wanted.
 
     Raises
     ------
@@ -158,10 +164,14 @@ def check_bundle(
         bundle, digest = read_description(folder)
         known = asked.store.known(digest)
         standing = _standing(folder, bundle, digest, asked, local=known is not None, allowed=allow_unsigned)
-        files = {name: listed_file(folder, name, bundle) for name in sorted(bundle["files"], key=lambda n: n == MODEL)}
+        content = {}
+        for name in bundle["files"]:
+            data = listed_file(folder, name, bundle)
+            if name in keep:
+                content[name] = data
     check_versions(bundle, directory)
     names = tuple(sorted({*asked.names, *(known.names if known else ())}))
-    return CheckedBundle(bundle, digest, standing, files[MODEL], names)
+    return CheckedBundle(bundle, digest, standing, content, names)
 
 
 def open_model(
@@ -169,9 +179,9 @@ def open_model(
 ) -> OpenedModel:
     """Load a classifier and say how it came to be trusted; parameters and errors as `check_bundle`."""
     asked = trust or Trust.from_environment()
-    checked = check_bundle(directory, trust=asked, allow_unsigned=allow_unsigned)
+    checked = check_bundle(directory, trust=asked, allow_unsigned=allow_unsigned, keep=(MODEL,))
     bundle = checked.bundle
-    model = unpickle(checked.model, f"{directory}/{MODEL}", checked.names)
+    model = unpickle(checked.content[MODEL], f"{directory}/{MODEL}", checked.names)
     if not isinstance(model, HybridClassifier):
         raise BundleError(f"'{directory}/{MODEL}' holds a {type(model).__name__}, not a classifier: train again")
     if model.extractor.digest() != bundle["feature_digest"]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ai_models.artifacts.bundle import MODEL_FILES
 from ai_models.artifacts.description import STAGE_FOLDERS
 from ai_models.artifacts.golden import GOLDEN_FILE
+from ai_models.artifacts.skops_copy import SKOPS_FILE
 from ai_models.core.paths import prepare_output_dir, remove_parts, write_text
 from ai_models.crossfit.checkpoints import Checkpoints
 
@@ -16,7 +17,7 @@ __all__ = ["STAGE_FOLDERS", "TRAINING_FILES", "UNFINISHED", "ModelDir", "is_unfi
 
 TRAINING_FILES = (
     "training_config.json", "metrics.json", "manifest.csv", "training_features.npy", "oof_predictions.csv",
-    "MODEL_CARD.md", GOLDEN_FILE,
+    "MODEL_CARD.md", GOLDEN_FILE, SKOPS_FILE,
 )  # fmt: skip
 """What training writes beside the objects of a bundle."""
 UNFINISHED = ".unfinished"

@@ -22,6 +22,7 @@ from ai_models.core.records import Manifest, Split
 FILES = {
     "model.joblib", "ensemble_model.joblib", "scaler.joblib", "label_encoder.joblib", "training_config.json",
     "metrics.json", "manifest.csv", "oof_predictions.csv", "training_features.npy", "MODEL_CARD.md", "golden.npz",
+    "estimators.skops",
 }  # fmt: skip
 
 
