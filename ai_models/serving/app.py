@@ -14,6 +14,7 @@ from ai_models._version import __version__
 from ai_models.core.errors import AmuletError
 from ai_models.serving.admission.door import Door
 from ai_models.serving.audit import AuditTrail
+from ai_models.serving.broken import BrokenProtocol
 from ai_models.serving.counters import Counters, RequestLog
 from ai_models.serving.description import described
 from ai_models.serving.headers import CROSS_ORIGIN, Headers
@@ -69,7 +70,7 @@ class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap what answers a fault of the service, too."""
         counted = RequestLog(super().build_middleware_stack(), counters=self.state.counters)
-        return RequestIds(Headers(counted, self.state.settings.hsts_seconds))
+        return RequestIds(BrokenProtocol(Headers(counted, self.state.settings.hsts_seconds)))
 
 
 @asynccontextmanager

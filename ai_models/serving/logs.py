@@ -28,6 +28,10 @@ def install(log_format: str) -> None:
     for handler in package.handlers:
         handler.setFormatter(JsonLines() if log_format == "json" else Lines())
     server.handlers, server.propagate = package.handlers, False
+    logging.captureWarnings(True)
+    warned = logging.getLogger("py.warnings")
+    warned.handlers, warned.propagate = package.handlers, False
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # a line for every odd form, past all handlers
     access = logging.getLogger("uvicorn.access")  # it holds addresses and whatever a client wrote into the path
     access.handlers, access.propagate = [], False
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
-from ai_models.core.logs import configure
+from ai_models.serving.logs import install
+from ai_models.serving.settings import ServiceSettings
 from ai_models.serving.workers.template import run_template
 from ai_models.serving.workers.work import Program, run_alone
 
@@ -15,7 +16,7 @@ __all__ = ["main"]
 def main() -> None:
     """Be a template on the socket whose number is the third argument, or a worker on its own without one."""
     what, role, *control = sys.argv[1:]
-    configure()
+    install(ServiceSettings.from_environment().log_format)
 
     def load() -> Program:
         from ai_models.serving.workers.model import Model
