@@ -44,7 +44,7 @@ _SLOT = np.dtype([("tag", "S16"), ("latest", "<i8"), ("counts", "<u4", (_SECONDS
 _MAGIC = b"amulet-ai rates 1"
 _HEAD = 64
 _PROBES = 16
-_TRIES, _PAUSE = 40, 0.0005  # a holder of the lock is gone within microseconds, or stopped
+_TRIES, _PAUSE = 500, 0.0005  # a holder of the lock is gone within microseconds, unless it is not let run
 
 
 class RatesBusyError(Exception):
