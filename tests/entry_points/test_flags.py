@@ -35,6 +35,7 @@ STAGES = {
     "explain": ["ai_models.evaluation.explanations.explain_images"],
     "run": ["ai_models.pipeline.run"],
     "export": ["ai_models.artifacts.export.export_model"],
+    "deploy": ["ai_models.serving.deployment.write_deployment"],
     "serve": ["ai_models.serving.server.serve"],
 }
 ELSEWHERE = {"verbose", "version", "help"}  # tried in test_help
@@ -53,6 +54,7 @@ PLACES = {
     "compare": ("a", "b", "--output-dir", "o"),
     "explain": ("--model-dir", "m", "--output-dir", "o", __file__),
     "export": ("--model-dir", "m", "--format", "int8", "--output-dir", "o"),
+    "deploy": ("--output-dir", "o"),
     "serve": (),
 }
 
@@ -105,7 +107,7 @@ def _other(option: click.Option) -> tuple[str, ...]:
         return spelled, next(str(choice) for choice in kind.choices if choice != option.default)
     if isinstance(kind, click.IntRange):
         default = option.default if isinstance(option.default, int) else 0
-        return spelled, str(default + (2 if default == 0 else -1))
+        return spelled, str(default + (2 if default == 0 else 1 if default == kind.min else -1))
     if isinstance(kind, click.FloatRange):
         low = kind.min or 0
         return spelled, str(low + 0.37 * ((kind.max or 10) - low))

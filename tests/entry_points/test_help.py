@@ -39,7 +39,7 @@ PROMISED = {
     "model verify": "--allow-unsigned --trusted-key --minimum-version",
     "model trust": "--class",
     "serve": "--host --port --model-dir",
-    "deploy": "--output-dir --type --overwrite",
+    "deploy": "--output-dir --type --instances --overwrite",
 }
 
 

@@ -155,7 +155,7 @@ def test_a_port_that_is_taken(tmp_path, tiny_model):
         (["serve", "--port", "70000"], {}, "70000 is not in the range"),
         (["serve"], {"AMULET_AI_WORKERS": "many"}, "AMULET_AI_WORKERS must be a whole number, got 'many'"),
         (["deploy"], {}, "Missing option '--output-dir'"),
-        (["deploy", "--output-dir", "d", "--type", "k8s"], {}, "'k8s' is not one of 'docker', 'systemd'"),
+        (["deploy", "--output-dir", "d", "--type", "k8s"], {}, "'k8s' is not one of 'docker', 'systemd', 'kubernetes'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
