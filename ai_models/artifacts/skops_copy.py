@@ -73,7 +73,7 @@ def load_estimators(
     MissingExtraError
         When skops is not installed.
     """
-    require("skops", extra="sign", purpose=f"reading {SKOPS_FILE}")
+    require("skops", extra="skops", purpose=f"reading {SKOPS_FILE}")
     from skops import io as skops
     from skops.io.exceptions import UntrustedTypesFoundException
 

@@ -114,13 +114,13 @@ class _Unpickler(_InPython):
                 raise BundleError("an array in it is not as it was written")
             return found
         self._stream.read(self._stream.read(1)[0])  # what was put there so that the array lies evenly
-        size = math.prod(shape) * dtype.itemsize
-        with self._stream.getbuffer() as data:
-            start = self._stream.tell()
-            if size > len(data) - start:
-                raise BundleError("an array in it is cut off")
-            flat = np.frombuffer(bytes(data[start : start + size]), dtype=dtype, count=math.prod(shape)).copy()
-        self._stream.seek(start + size)
+        size, start = math.prod(shape) * dtype.itemsize, self._stream.tell()
+        if size > self._stream.seek(0, io.SEEK_END) - start:
+            raise BundleError("an array in it is cut off")
+        self._stream.seek(start)
+        data = np.empty(size, dtype=np.uint8)
+        self._stream.readinto(data.data)
+        flat: np.ndarray[Any, Any] = data.view(dtype)
         return flat.reshape(shape[::-1]).transpose() if order == "F" else flat.reshape(shape)
 
 

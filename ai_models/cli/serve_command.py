@@ -17,6 +17,9 @@ from ai_models.cli.options import PLACE
 @click.option("--model-dir", type=PLACE, help="A model directory.  [default: the newest below saved_models/]")
 @click.option("--workers", type=click.IntRange(0, 256), help="Processes that judge images.  [default: one a core]")
 @click.option("--keys-file", type=PLACE, help="Keys that are asked for; made by `amulet-ai keys create`.")
+@click.option("--trusted-key", type=PLACE, metavar="PEM", help="A public key: models that it signed are opened.")
+@click.option("--minimum-version", type=click.IntRange(min=0), help="Refuse a model of a lower version.  [default: 0]")
+@click.option("--allow-unsigned", is_flag=True, help="Open a model that nobody vouches for. A model can run code.")
 @click.option("--allow-anonymous", is_flag=True, help="Answer without a key on addresses that other machines reach.")
 def command(
     *,
@@ -25,6 +28,9 @@ def command(
     model_dir: Path | None,
     workers: int | None,
     keys_file: Path | None,
+    trusted_key: Path | None,
+    minimum_version: int | None,
+    allow_unsigned: bool,
     allow_anonymous: bool,
 ) -> None:
     """Answer over HTTP what images show.
@@ -44,6 +50,9 @@ def command(
         workers=workers,
         model_dir=None if model_dir is None else os.fspath(model_dir),
         keys_file=None if keys_file is None else os.fspath(keys_file),
+        trusted_key=None if trusted_key is None else os.fspath(trusted_key),
+        minimum_version=minimum_version,
+        allow_unsigned=allow_unsigned or None,
         allow_anonymous=allow_anonymous or None,
     )
     for module in ("fastapi", "uvicorn", "python_multipart", "psutil", "prometheus_client"):

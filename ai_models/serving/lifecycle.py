@@ -160,7 +160,9 @@ class Lifecycle:
     def _nursery(self) -> Nursery:
         # the place that a link points to now: what is loaded comes from one directory
         directory = os.path.realpath(self._directory)
-        return nursery_for({"model_dir": directory, "max_pixels": self.settings.max_pixels})
+        settings = self.settings
+        trust = (settings.trusted_key, settings.minimum_version, settings.allow_unsigned)
+        return nursery_for({"model_dir": directory, "max_pixels": settings.max_pixels, "trust": trust})
 
     def _reload_soon(self) -> None:
         if not self._stopping:

@@ -38,6 +38,11 @@ class ServiceSettings(Config):
     host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network")
     port: int = setting(8000, "port to listen on; 0 for a free one", ge=0, le=65_535)
 
+    # which models are opened, beside what the user who starts the service trusts
+    trusted_key: str = setting("", "files of public keys whose signatures count, separated as in PATH")
+    minimum_version: int = setting(0, "models of a lower version are refused", ge=0, le=2**53 - 1)
+    allow_unsigned: bool = setting(False, "open a model that nobody vouches for; a model can run code")
+
     # how it holds
     workers: int = setting(0, "processes that decode and judge; 0 for one a core", ge=0, le=256)
     queue: int = setting(32, "images that may wait for a worker; more are refused with 503", ge=1, le=10_000)

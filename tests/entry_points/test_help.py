@@ -38,7 +38,7 @@ PROMISED = {
     "model sign": "--key --name --model-version --passphrase --allow-unsigned --trusted-key --minimum-version",
     "model verify": "--allow-unsigned --trusted-key --minimum-version",
     "model trust": "--class",
-    "serve": "--host --port --model-dir",
+    "serve": "--host --port --model-dir --allow-unsigned --trusted-key --minimum-version",
     "deploy": "--output-dir --type --instances --overwrite",
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
+from ai_models.artifacts import Trust
 from ai_models.core.paths import to_text
 from ai_models.predictor import Predictor
 from ai_models.serving.workers.answers import to_json
@@ -33,15 +35,30 @@ class Model:
         self.explaining = Explaining(predictor, max_pixels, model_dir)
 
     @classmethod
-    def load(cls, *, model_dir: str, max_pixels: int) -> Self:
+    def load(cls, *, model_dir: str, max_pixels: int, trust: tuple[str, int, bool] = ("", 0, False)) -> Self:
         """Load a model directory, checked before it is unpickled.
+
+        Parameters
+        ----------
+        model_dir
+            The model directory.
+        max_pixels
+            Most pixels of an image.
+        trust
+            `trusted_key`, `minimum_version` and `allow_unsigned` of the settings.
 
         Raises
         ------
         BundleError
             When it is incomplete, altered or of other versions, or does not say what it said in training.
         """
-        predictor = Predictor.load(model_dir)
+        keys, minimum, unsigned = trust
+        vouching = Trust.from_environment(
+            trusted_keys=[key for key in keys.split(os.pathsep) if key],
+            minimum_version=minimum,
+            allow_unsigned=unsigned,
+        )
+        predictor = Predictor.load(model_dir, trust=vouching)
         predictor.check(model_dir)
         return cls(predictor, max_pixels, model_dir)
 
