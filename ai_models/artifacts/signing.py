@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, encode
 from ai_models.artifacts.folder import BundleFolder
 from ai_models.artifacts.keys import PrivateKey, PublicKey, read_public_key
-from ai_models.artifacts.opening import check_bundle, read_description, refuse_unsigned_files
+from ai_models.artifacts.opening import check_bundle, refuse_unsigned_files
 from ai_models.artifacts.signature import sign, usable_name
 from ai_models.artifacts.trust import Trust
 from ai_models.artifacts.trust_store import TrustStore, make_own_folder
@@ -92,12 +93,13 @@ def sign_bundle(
         refuse_unsigned_files(folder, bundle)
         with suppress(FileNotFoundError):  # an old signature would not be that of what is written now
             (folder.path / SIGNATURE).unlink()
+        digest = checked.digest  # what was checked is what is signed, whatever lies there by now
         if chosen != bundle["model_version"]:
             text = encode({**bundle, "model_version": chosen})
+            digest = hashlib.sha256(text).hexdigest()
+            if known is not None:
+                asked.store.remember(digest, folder.path, known.names)
             write_bytes(folder.path / DESCRIPTION, text)
-        bundle, digest = read_description(folder)
-        if known is not None and digest != checked.digest:
-            asked.store.remember(digest, folder.path, known.names)
         digests = {DESCRIPTION: digest, **{n: entry["sha256"] for n, entry in bundle["files"].items()}}
         write_bytes(folder.path / SIGNATURE, sign(called, digests, key))
     asked.store.saw(key_id, called, chosen, digest)

@@ -15,6 +15,7 @@ import ai_models.evaluation
 import ai_models.features
 import ai_models.inspection
 import ai_models.training.trainer
+from ai_models.artifacts import Trust
 from ai_models.core.errors import DataError, OutputError
 from ai_models.core.records import ImageRecord, Manifest, Split
 from ai_models.core.settings import (
@@ -90,7 +91,7 @@ def test_settings_and_rows_reach_their_stages(stages, tmp_path):
         "overwrite": False, "more_to_come": True,
     })  # fmt: skip
     assert calls["evaluate"] == ((tmp_path / "m", tmp_path / "m" / "report", given["evaluation"]), {
-        "ood_dirs": ["o"], "overwrite": False,
+        "ood_dirs": ["o"], "overwrite": False, "trust": Trust(allow_unsigned=True),
     })  # fmt: skip
     assert (result.model_dir, result.report, result.figures) == (
         tmp_path / "m", tmp_path / "m" / "report" / "report.html", {"scored": 1},

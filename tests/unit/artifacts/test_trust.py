@@ -138,3 +138,22 @@ def test_the_least_version_may_stand_among_the_notes(stranger: Path, tmp_path: P
     (tmp_path / "notes" / "minimum-version").write_text("seven\n")
     with pytest.raises(UntrustedError, match="whole number"):
         check_bundle(stranger)
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_noted_a_whole_run_still_ends(
+    split_textures, classical_features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    """The model was made by this very run, so it is judged; later commands ask."""
+    from ai_models.core.settings import EvaluationConfig, TrainingConfig
+    from ai_models.pipeline import run
+
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("AMULET_AI_TRUST_DIR", str(tmp_path / "file" / "notes"))
+    done = run(
+        split_textures.root, tmp_path / "model", features=classical_features,
+        training=TrainingConfig(quick_mode=True, workers=1), evaluation=EvaluationConfig(quick=True, workers=1),
+    )  # fmt: skip
+    assert done.report.is_file()
+    with pytest.raises(UntrustedError):
+        load_model(done.model_dir)
