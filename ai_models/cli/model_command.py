@@ -1,4 +1,4 @@
-"""``amulet-ai model keygen|sign|verify|trust``."""
+"""``amulet-ai model keygen|sign|verify|trust|pictures``."""
 
 from __future__ import annotations
 
@@ -134,5 +134,29 @@ def trust(path: Path, names: tuple[str, ...]) -> None:
     click.echo(f"kept in   {place}")
 
 
-for _made in (keygen, sign, verify, trust):
+@declare("pictures", example="amulet-ai model pictures saved_models/mine")
+@click.argument("model_dir", type=PLACE, metavar="MODEL_DIR")
+@click.option(
+    "--side", type=click.IntRange(32, 512), default=160, show_default=True, help="Pixels of a picture's longer side."
+)
+@click.option("--remove", is_flag=True, help="Take the pictures out again.")
+def pictures(model_dir: Path, side: int, remove: bool) -> None:
+    """Keep small pictures of the training photographs in a model, for the service to show the nearest ones.
+
+    Without them a model holds no picture of yours. Whoever has the model, or may ask the service to explain, sees them.
+    """
+    from ai_models.serving.pictures import drop_pictures, keep_pictures
+
+    if remove:
+        signed = drop_pictures(model_dir)
+        click.echo(f"removed   the pictures of {model_dir}")
+    else:
+        kept = keep_pictures(model_dir, side)
+        signed = kept.signed
+        click.echo(f"kept      {kept.pictures} of {kept.of} training photographs ({kept.bytes / 1e6:.1f} MB)")
+    if signed:
+        click.echo("the model was signed: sign it again (amulet-ai model sign)")
+
+
+for _made in (keygen, sign, verify, trust, pictures):
     command.add_command(_made)

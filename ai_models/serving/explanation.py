@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 
+from ai_models.artifacts.pictures import read_pictures
 from ai_models.classifier import HybridClassifier
 from ai_models.core.images import RGBImage, decode
 from ai_models.core.paths import to_text
@@ -32,11 +35,14 @@ class Explanations:
         Of the model.
     max_pixels
         Most pixels of an image, judged by its header.
+    pictures
+        Manifest path -> WebP file of a training photograph; nothing where the model keeps none.
     """
 
-    def __init__(self, explainer: Explainer, max_pixels: int) -> None:
+    def __init__(self, explainer: Explainer, max_pixels: int, pictures: Mapping[str, bytes]) -> None:
         self._explainer = explainer
         self._max_pixels = max_pixels
+        self._pictures = pictures
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], model: HybridClassifier, max_pixels: int) -> Self:
@@ -51,7 +57,7 @@ class Explanations:
         config = ExplainConfig(neighbours=_NEIGHBOURS, score=False, workers=1)
         explainer = Explainer(model, evidence, config)
         _ = explainer.surrogate
-        return cls(explainer, max_pixels)
+        return cls(explainer, max_pixels, read_pictures(directory))
 
     def explain(self, data: bytes) -> tuple[dict[str, Any], bytes]:
         """Return what is told of one image as plain values, and the heat map over it as a PNG.
@@ -74,20 +80,30 @@ class Explanations:
         image = decode(data, size=_SIDE, max_pixels=self._max_pixels)
         found = self._explainer.explain(data)
         heat = found.heat_map
-        return _content(found), b"" if heat is None else _png(overlay(_within(image), heat.maps))
+        return self._content(found), b"" if heat is None else _png(overlay(_within(image), heat.maps))
+
+    def _content(self, found: Explanation) -> dict[str, Any]:
+        near = found.nearest
+        return {
+            "predicted_class": to_text(found.prediction.predicted_class),
+            "against": to_text(found.against),
+            "heat_map": None if found.heat_map is None else _trust(found.heat_map),
+            "no_map": found.no_map,
+            "nearest": [
+                {
+                    "label": to_text(n.record.label),
+                    "distance": n.distance,
+                    "picture": _address(self._pictures.get(n.record.path, b"")),
+                }
+                for n in near.neighbours
+            ],
+            "farther": near.farther,
+            "objects": near.objects,
+        }
 
 
-def _content(found: Explanation) -> dict[str, Any]:
-    near = found.nearest
-    return {
-        "predicted_class": to_text(found.prediction.predicted_class),
-        "against": to_text(found.against),
-        "heat_map": None if found.heat_map is None else _trust(found.heat_map),
-        "no_map": found.no_map,
-        "nearest": [{"label": to_text(n.record.label), "distance": n.distance} for n in near.neighbours],
-        "farther": near.farther,
-        "objects": near.objects,
-    }
+def _address(picture: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode('ascii')}" if picture else ""
 
 
 def _trust(heat: HeatMap) -> dict[str, Any]:

@@ -127,6 +127,9 @@ class NearExample(BaseModel):
     distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         description="1 - cosine of what the network sees, in [0, 2]; 0 is the same."
     )
+    picture: str = Field(
+        description="A small picture of it, WebP as `data:` address; empty where the model keeps none."
+    )
 
 
 class Explained(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 import ai_models
 from ai_models.serving.admission.keys import Scope, create_key, write_keys
+from ai_models.serving.pictures import keep_pictures
 
 SAID = "return !document.getElementById('said').hidden && document.getElementById('class').textContent"
 WHY = "return state.explanation !== null && document.getElementById('mapText').textContent"
@@ -41,9 +43,11 @@ def _serving(model: Path, **settings: object) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def service(browser, tiny_network_model) -> Iterator[str]:
+def service(browser, tiny_network_model, tmp_path_factory) -> Iterator[str]:
     """Address of a service without keys; asks for the browser first, so that nothing starts where there is none."""
-    with _serving(tiny_network_model, max_bytes=200_000) as address:
+    model = Path(shutil.copytree(tiny_network_model, tmp_path_factory.mktemp("pictured") / "model"))
+    keep_pictures(model, 48)
+    with _serving(model, max_bytes=200_000) as address:
         yield address
 
 
@@ -80,6 +84,8 @@ def test_a_photograph_is_dropped_and_all_of_the_answer_is_seen(page, service, ph
     assert page.run("return document.getElementById('map').naturalWidth") > 50
     assert page.run("return document.getElementById('photograph').naturalWidth") == 64
     assert "objects that look most like it" in page.run("return document.getElementById('near').textContent")
+    examples = page.run("return [...document.querySelectorAll('#examples img')].map(i => [i.naturalWidth, i.alt])")
+    assert examples == [[48, f"A training photograph of {one['label']}"] for one in why["nearest"]]
     text = page.run("return document.querySelector('.disclaimer').innerText")
     assert "ผลประเมินเป็นเบื้องต้น" in text
     assert "an expert should confirm" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -61,3 +62,18 @@ def test_a_passphrase_is_asked_for_or_taken_from_the_environment(call, theirs, m
     monkeypatch.delenv("AMULET_AI_KEY_PASSPHRASE", raising=False)
     failed = call("model", "sign", theirs, "--key", "key.pem", "--allow-unsigned")
     assert (failed.exit_code, "AMULET_AI_KEY_PASSPHRASE" in failed.stderr) == (2, True)
+
+
+def test_pictures_are_kept_and_removed(call, tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "m")
+    assert call("model", "pictures", model, "--side", "300").exit_code == 0
+    large = (model / "pictures.npz").stat().st_size
+    done = call("model", "pictures", model)
+    assert done.exit_code == 0, done.output
+    assert re.match(r"kept      (\d+) of \1 training photographs \(\d+\.\d MB\)\n", done.stdout)
+    assert (model / "pictures.npz").stat().st_size <= large
+    assert call("model", "verify", model).exit_code == 0
+    assert call("model", "pictures", model, "--remove").stdout.startswith("removed   the pictures of")
+    assert not (model / "pictures.npz").exists()
+    again = call("model", "pictures", model, "--remove")
+    assert (again.exit_code, "holds no pictures" in again.stderr) == (2, True)

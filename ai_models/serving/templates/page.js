@@ -24,7 +24,9 @@ const WORDS = {
       + (e.heat_map.trusted ? "" : "That is too rare for the map to be believed."),
     noMap: "There is no heat map of this model: ",
     near: (e) => `The training objects that look most like it: ${counted(e.nearest)}. It is closer to the first than ${percent(e.farther)} `
-      + `of ${e.objects} training objects are to their own nearest. Their pictures are not kept with the model.`,
+      + `of ${e.objects} training objects are to their own nearest.`
+      + (e.nearest.some((one) => one.picture) ? "" : " Their pictures are not kept with the model."),
+    example: (label) => `A training photograph of ${label}`,
     noWhy: "Why the model says so cannot be shown: ",
     large: (mb) => `The file is larger than ${mb} MB: send a smaller one.`, noImage: "That is no file of a photograph: choose a JPEG or PNG, say.",
     silent: "The service does not answer: check the network and try again.", problem: {},
@@ -53,7 +55,9 @@ const WORDS = {
       + (e.heat_map.trusted ? "" : "ซึ่งน้อยเกินกว่าจะเชื่อแผนที่นี้ได้"),
     noMap: "แบบจำลองนี้ไม่มีแผนที่ความร้อน: ",
     near: (e) => `วัตถุที่ใช้ฝึกซึ่งคล้ายที่สุด: ${counted(e.nearest)} ภาพนี้ใกล้กับชิ้นแรกมากกว่าที่ ${percent(e.farther)} `
-      + `ของวัตถุที่ใช้ฝึก ${e.objects} ชิ้นใกล้กับชิ้นที่ใกล้ที่สุดของมันเอง ภาพของวัตถุเหล่านั้นไม่ได้เก็บไว้กับแบบจำลอง`,
+      + `ของวัตถุที่ใช้ฝึก ${e.objects} ชิ้นใกล้กับชิ้นที่ใกล้ที่สุดของมันเอง`
+      + (e.nearest.some((one) => one.picture) ? "" : " ภาพของวัตถุเหล่านั้นไม่ได้เก็บไว้กับแบบจำลอง"),
+    example: (label) => `ภาพที่ใช้ฝึกของ ${label}`,
     noWhy: "แสดงเหตุผลของแบบจำลองไม่ได้: ",
     large: (mb) => `ไฟล์ใหญ่กว่า ${mb} MB กรุณาส่งไฟล์ที่เล็กกว่านี้`, noImage: "ไฟล์นี้ไม่ใช่ภาพถ่าย กรุณาเลือกไฟล์ เช่น JPEG หรือ PNG",
     silent: "บริการไม่ตอบ กรุณาตรวจสอบเครือข่ายแล้วลองใหม่",
@@ -138,6 +142,7 @@ function showWhy(words, found) {
   const drawn = Boolean(found && found.picture);
   $("map").hidden = !drawn;
   $("near").textContent = "";
+  $("examples").replaceChildren(...(found && found.success ? found.nearest.filter((one) => one.picture).map(example) : []));
   if (found === null) $("mapText").textContent = words.explaining;
   else if (!found.success) $("mapText").textContent = words.noWhy + sentence(found);
   else {
@@ -146,6 +151,14 @@ function showWhy(words, found) {
     $("mapText").textContent = drawn ? words.mapText(found) : words.noMap + found.no_map;
     $("near").textContent = found.nearest.length ? words.near(found) : "";
   }
+}
+
+function example(one) {
+  const item = document.createElement("li"), picture = document.createElement("img");
+  picture.src = one.picture;
+  picture.alt = say().example(one.label);
+  item.append(picture, one.label);
+  return item;
 }
 
 async function ask(path, file) {
