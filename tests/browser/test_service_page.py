@@ -26,7 +26,7 @@ FOCUSED = "return document.activeElement.id || document.activeElement.value || d
 
 @contextmanager
 def _serving(model: Path, **settings: object) -> Iterator[str]:
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("AMULET_AI_")}
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("AMULET_AI_") or k == "AMULET_AI_TRUST_DIR"}
     variables = {f"AMULET_AI_{name.upper()}": str(value) for name, value in settings.items()}
     root = str(Path(ai_models.__file__).parents[1])
     process = subprocess.Popen(
