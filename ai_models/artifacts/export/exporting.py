@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_models._version import __version__
-from ai_models.artifacts.bundle import load_model, read_bundle, read_file
+from ai_models.artifacts.bundle import load_model, read_bundle
 from ai_models.artifacts.export.agreement import EXACT, INT8, Agreement, Gate
 from ai_models.artifacts.export.decision import decision_module
 from ai_models.artifacts.export.graphs import (
@@ -27,18 +27,15 @@ from ai_models.artifacts.export.graphs import (
     traced_network,
 )
 from ai_models.artifacts.export.networks import Network, features_of, networks_of, quantised
-from ai_models.artifacts.export.rows import LEAST_ROWS, feature_rows, widened
+from ai_models.artifacts.export.pictures import given_photographs, training_photographs, widened
+from ai_models.artifacts.export.rows import LEAST_ROWS, feature_rows
 from ai_models.artifacts.export.whole import from_networks, whole_module
 from ai_models.artifacts.golden import Golden, as_loaded_elsewhere
 from ai_models.artifacts.trust import Trust
 from ai_models.classifier import HybridClassifier
-from ai_models.core.errors import DataError, ImageError
-from ai_models.core.images import read_bytes, walk_images
-from ai_models.core.paths import prepare_output_dir, require_dir, write_bytes, write_text
-from ai_models.core.records import Manifest
-from ai_models.core.settings import PreprocessConfig
+from ai_models.core.errors import DataError
+from ai_models.core.paths import prepare_output_dir, write_bytes, write_text
 from ai_models.features.onnx_export import OPSET, run_onnx
-from ai_models.features.working import working_image
 
 __all__ = ["EXPORT_FILE", "FORMATS", "Exported", "export_model"]
 
@@ -50,7 +47,6 @@ NOT_IN_IT = (
 )
 _CALIBRATION = 64
 """Pictures that the ranges of INT8 are taken from."""
-_MOST_PHOTOGRAPHS = 250
 
 
 @dataclass(frozen=True)
@@ -144,8 +140,11 @@ class _Export:
         self.compared_on, self._originals = "drawn pictures", list(self.golden.images)
         side = max((network.side for network in self.networks), default=0)
         if side and photographs is not None:
-            self.compared_on, self._originals = "the given photographs", _given(model, Path(photographs), side)
-        elif side and (found := _training_photographs(directory, model, side)):
+            self.compared_on, self._originals = (
+                "the given photographs",
+                given_photographs(model, Path(photographs), side),
+            )
+        elif side and (found := training_photographs(directory, model, side)):
             self.compared_on, self._originals = "training photographs", found
         self._decision = decision_module(model)
 
@@ -237,36 +236,6 @@ class _Export:
 
 def _image(name: str, network: Network) -> dict[str, Any]:
     return {"name": name, "dtype": "uint8", "shape": ["n", network.side, network.side, 3], "channels": "RGB"}
-
-
-def _given(model: HybridClassifier, folder: Path, side: int) -> list[NDArray[np.uint8]]:
-    root = require_dir(folder, what="--data-dir")
-    found = _read(model, [root / path for path in sorted(walk_images(root))], side)
-    if not found:
-        raise DataError(f"'{folder}' holds no image that can be read: name another --data-dir, or none")
-    return found
-
-
-def _training_photographs(
-    directory: str | os.PathLike[str], model: HybridClassifier, side: int
-) -> list[NDArray[np.uint8]]:
-    root = Path(str(json.loads(read_file(directory, "training_config.json")).get("data_root", "")))
-    if not root.is_dir():
-        return []
-    files = [Path(os.fspath(file)) for file in Manifest.load(Path(directory) / "manifest.csv", root=root).files]
-    return _read(model, [file for file in files if file.is_file()], side)
-
-
-def _read(model: HybridClassifier, files: Sequence[Path], side: int) -> list[NDArray[np.uint8]]:
-    """Return the squares of at most `_MOST_PHOTOGRAPHS` files, spread evenly; unreadable ones are passed over."""
-    step = max(1, -(-len(files) // _MOST_PHOTOGRAPHS))
-    found = []
-    for file in files[::step]:
-        try:
-            found.append(working_image(read_bytes(file), side, model.extractor.preprocess or PreprocessConfig()))
-        except (ImageError, OSError):
-            continue
-    return found
 
 
 def _described(work: _Export, kind: str, files: dict[str, Exported], gates: dict[str, Gate]) -> dict[str, Any]:

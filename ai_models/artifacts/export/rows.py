@@ -1,4 +1,4 @@
-"""What an export is compared on: a thousand rows of features and a thousand pictures, made from the model directory.
+"""Rows of features that an export is compared on: a thousand, made from the model directory.
 
 Rows come from ``training_features.npy``, which is what the scaler makes of the training photographs. They are taken
 back into the space of the features (for a block with components, their mean and the sum of its components: what the
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from ai_models.classifier import HybridClassifier
 from ai_models.core.rng import generator
 from ai_models.ensemble.scaler import BlockScaler
 
-__all__ = ["LEAST_ROWS", "feature_rows", "widened"]
+__all__ = ["LEAST_ROWS", "feature_rows"]
 
 LEAST_ROWS = 1000
 """Rows, and pictures, that an export is compared on at least."""
@@ -48,27 +47,3 @@ def _taken_back(scaler: BlockScaler, Z: NDArray[np.float64]) -> NDArray[np.float
             rows = rows @ scaler.components_[name].astype(np.float64)
         X[:, columns] = rows + scaler.mean_[name]
     return X
-
-
-def widened(pictures: Sequence[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
-    """Return pictures and altered ones of them: uint8 (count, side, side, 3), the same in every call.
-
-    Altered are the place (moved around the edges), the side (mirrored), the brightness and the contrast.
-
-    Parameters
-    ----------
-    pictures
-        At least one, uint8 (side, side, 3), RGB, all of one side.
-    count
-        How many to return.
-    """
-    made = list(pictures[:count])
-    side = pictures[0].shape[0]
-    while len(made) < count:
-        rng = generator(0, "export pictures", len(made))
-        picture = pictures[len(made) % len(pictures)].astype(np.float64)
-        down, right = rng.integers(-side // 8, side // 8 + 1, size=2)
-        picture = np.roll(picture, (down, right), axis=(0, 1))[:, :: 1 if rng.random() < 0.5 else -1]
-        contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-25, 25)
-        made.append(np.clip((picture - 128) * contrast + 128 + brightness, 0, 255).astype(np.uint8))
-    return np.stack(made)

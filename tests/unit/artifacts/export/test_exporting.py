@@ -16,7 +16,8 @@ from ai_models.artifacts.export import export_model, exporting
 from ai_models.artifacts.export.agreement import EXACT, INT8, Agreement, Gate
 from ai_models.artifacts.export.graphs import run_graph
 from ai_models.artifacts.export.networks import networks_of
-from ai_models.artifacts.export.rows import LEAST_ROWS, feature_rows, widened
+from ai_models.artifacts.export.pictures import widened
+from ai_models.artifacts.export.rows import LEAST_ROWS, feature_rows
 from ai_models.core.errors import ConfigError, DataError
 
 pytest.importorskip("torch")
@@ -65,6 +66,9 @@ def test_onnx_of_networks_alone_leads_from_pixels_to_probabilities(two_networks_
         call = [sys.executable, "-I", "-c", ALONE, place / name, tmp_path / "given.npz", tmp_path / "said.npy"]
         subprocess.run(call, check=True)
         assert np.abs(np.load(tmp_path / "said.npy") - golden.probabilities).max() < 1e-5
+    decision = (place / "decision.onnx").read_bytes()
+    one_by_one = np.concatenate([run_graph(decision, golden.features[i : i + 1])[0] for i in range(4)])
+    assert one_by_one == pytest.approx(run_graph(decision, golden.features)[0], abs=1e-7)
 
 
 def test_torchscript_needs_the_weights_and_agrees(
@@ -95,13 +99,14 @@ def test_int8_is_judged_by_its_gate(
     tiny_network_model: Path, tmp_path: Path, texture_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "exported"
+    monkeypatch.setattr(exporting, "LEAST_ROWS", 200)
     found = export_model(tiny_network_model, place, kind="int8")
-    assert _read(place)["pictures"] == "training photographs"
+    assert _read(place, 200)["pictures"] == "training photographs"
     assert found["network_64.int8.onnx"].largest > 0
     assert found["network_64.int8.onnx"].passes(INT8)
     given = next(path for path in texture_folder.iterdir() if path.name == "checks")
     export_model(tiny_network_model, place, kind="int8", photographs=given, overwrite=True)
-    assert _read(place)["pictures"] == "the given photographs"
+    assert _read(place, 200)["pictures"] == "the given photographs"
     monkeypatch.setattr(exporting, "INT8", Gate(labels=1.0, largest=1.0, median=0.0))
     with pytest.raises(DataError, match=r"'network_64.int8.onnx' does not answer as the model does: expected 100%"):
         export_model(tiny_network_model, tmp_path / "refused", kind="int8")
@@ -165,12 +170,3 @@ def test_pictures_are_widened_without_repeating(tiny_network_model: Path) -> Non
 def test_the_gate(got: list[list[float]], passes: bool) -> None:
     expected = np.array([[0.7, 0.3], [0.4, 0.6]])
     assert Agreement.of(expected, np.array(got)).passes(Gate(1.0, 1.0001e-4, 1.0)) is passes
-
-
-def test_one_session_serves_many_calls(two_networks_model: Path, tmp_path: Path) -> None:
-    export_model(two_networks_model, tmp_path / "exported", kind="onnx")
-    decision = (tmp_path / "exported" / "decision.onnx").read_bytes()
-    golden = read_golden(two_networks_model)
-    assert golden is not None
-    one_by_one = np.concatenate([run_graph(decision, golden.features[i : i + 1])[0] for i in range(4)])
-    assert one_by_one == pytest.approx(run_graph(decision, golden.features)[0], abs=1e-7)
