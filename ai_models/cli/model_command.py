@@ -75,9 +75,10 @@ def keygen(output: Path, algorithm: str, passphrase: bool) -> None:
 @_passphrase
 @trust_options
 def sign(model_dir: Path, *, key: Path, name: str, model_version: int, passphrase: bool, trust: Trust) -> None:
-    """Sign a model directory: writes model.sig, and the version into bundle.json.
+    """Sign a model directory.
 
-    Every file that bundle.json lists is covered; folders that other stages keep beside the model are not.
+    Writes model.sig, and the version of the model into bundle.json. Every file that bundle.json lists is covered;
+    folders that other stages keep beside the model are not.
     """
     from ai_models.artifacts.keys import read_private_key
     from ai_models.artifacts.signing import sign_bundle
@@ -94,7 +95,10 @@ def sign(model_dir: Path, *, key: Path, name: str, model_version: int, passphras
 @click.argument("model_dir", type=PLACE)
 @trust_options
 def verify(model_dir: Path, trust: Trust) -> None:
-    """Check a model directory without opening the model; exit status 2 when it would be refused."""
+    """Check a model directory, opening nothing.
+
+    Says who vouches for it and compares every file; exit status 2 when it would be refused.
+    """
     from ai_models.artifacts import check_bundle
 
     checked = check_bundle(model_dir, trust=trust)
@@ -118,8 +122,9 @@ def verify(model_dir: Path, trust: Trust) -> None:
     help="A class of your own that the model is made of; may be repeated.",
 )
 def trust(path: Path, names: tuple[str, ...]) -> None:
-    """Say that you trust a public key, or a model directory as it is now.
+    """Say that you trust a key or a model.
 
+    A public key: models that it signed are opened. A model directory: it is opened as it is now, to the last bit.
     Kept in your own settings (AMULET_AI_TRUST_DIR names another folder), never in the model.
     """
     from ai_models.artifacts.signing import trust_bundle, trust_key

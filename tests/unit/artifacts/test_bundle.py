@@ -13,9 +13,10 @@ import joblib
 import numpy as np
 import pytest
 
-from ai_models.artifacts import load_model, read_bundle, verify_bundle
+from ai_models.artifacts import load_model, opening, read_bundle, verify_bundle
 from ai_models.artifacts.canonical import canonical
 from ai_models.artifacts.digest import state_digest
+from ai_models.artifacts.folder import BundleFolder
 from ai_models.core.errors import BundleError
 from ai_models.core.records import Manifest, Split
 
@@ -103,6 +104,17 @@ def test_nothing_is_unpickled_before_its_hash_is_checked(copy: Path, tmp_path: P
     with pytest.raises(BundleError, match="nothing was loaded"):
         load_model(copy)
     assert not trap.exists()
+
+
+def test_each_file_is_read_once_and_the_model_after_all_others_are_checked(copy: Path, monkeypatch) -> None:
+    done: list[str] = []
+    read, unpickle = BundleFolder.read, opening.unpickle
+    monkeypatch.setattr(BundleFolder, "read", lambda self, name, most: done.append(name) or read(self, name, most))
+    monkeypatch.setattr(opening, "unpickle", lambda *given: done.append("unpickled") or unpickle(*given))
+    load_model(copy)
+    assert done[0] == "bundle.json"
+    assert done[-1] == "unpickled"
+    assert sorted(done[1:-1]) == sorted({*FILES, "model.sig"})
 
 
 def test_missing_files_and_foreign_folders_are_told(copy: Path, tmp_path: Path) -> None:
