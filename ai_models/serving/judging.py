@@ -15,8 +15,9 @@ from ai_models.serving.counters import Counters
 from ai_models.serving.predictor import Predictor, respond
 from ai_models.serving.problems import Problem
 from ai_models.serving.schemas import PredictResponse
+from ai_models.serving.workers.workforce import Explained
 
-__all__ = ["judged", "judged_each"]
+__all__ = ["explained", "judged", "judged_each"]
 
 _AT_ONCE = 2  # several images of one request take so many places among those who wait, not one each
 
@@ -97,16 +98,40 @@ async def judged_each(
     return [task.result() for task in started]
 
 
+async def explained(request: Request, predictor: Predictor, image: Callable[[], bytes]) -> Explained:
+    """Return why the model says what it says of an image; parameters and errors as `judged`."""
+    hashed = _Hashed(image)
+    try:
+        found = await predictor.explain(hashed)
+    except ImageError:
+        _note(request, predictor.version, hashed, None)
+        raise
+    _written(
+        request, hashed, found.version,
+        verdict=None, predicted_class=found.content["predicted_class"], confidence=None, reason="explained",
+    )  # fmt: skip
+    return found
+
+
 def _note(request: Request, version: str, image: _Hashed, answer: PredictResponse | None) -> None:
+    _written(
+        request,
+        image,
+        version,
+        verdict=answer.verdict if answer else "unreadable",
+        predicted_class=answer.predicted_class if answer else None,
+        confidence=answer.confidence if answer else None,
+        reason=answer.reason if answer else "unreadable",
+    )
+
+
+def _written(request: Request, image: _Hashed, version: str, **said: str | float | None) -> None:
     trail: AuditTrail = request.app.state.audit
     trail.judged(
         route=request.scope["route"].path,
         key=request.state.caller.name,
         sha256=image.sha256,
-        verdict=answer.verdict if answer else "unreadable",
-        predicted_class=answer.predicted_class if answer else None,
-        confidence=answer.confidence if answer else None,
-        reason=answer.reason if answer else "unreadable",
+        **said,
         model_version=version,
     )
 

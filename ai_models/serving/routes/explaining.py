@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, UploadFile
 
 from ai_models.serving.admission.guard import guarded
 from ai_models.serving.admission.keys import Scope
+from ai_models.serving.judging import explained
 from ai_models.serving.routes.answering import ERRORS, GIVEN, Answers, Loaded
 from ai_models.serving.schemas import Explained, ProblemDetails
 
@@ -31,10 +32,10 @@ async def explain(request: Request, predictor: Loaded, file: UploadFile) -> Expl
     several times as long as judging.
     """
     data = await file.read()
-    explained = await predictor.explain(lambda: data)
-    encoded = base64.b64encode(explained.overlay).decode("ascii")
+    found = await explained(request, predictor, lambda: data)
+    encoded = base64.b64encode(found.overlay).decode("ascii")
     return Explained(
-        model_version=explained.version,
+        model_version=found.version,
         picture=f"data:image/png;base64,{encoded}" if encoded else "",
-        **explained.content,
+        **found.content,
     )

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from ai_models.core.errors import ConfigError
+from ai_models.serving.admission.keys import Scope
 from ai_models.serving.audit import AuditTrail
 from ai_models.serving.logs import JsonLines, Lines
 from ai_models.serving.settings import ServiceSettings
@@ -116,7 +117,7 @@ def test_a_whole_run_tells_no_key_no_image_and_no_exif(running, tmp_path, log_fo
     secret = "LatitudeOfTheSecretTemple"
     data = _with_exif(secret)
     text = base64.b64encode(data).decode()
-    keys, key = running.keys(tmp_path)
+    keys, key = running.keys(tmp_path, Scope.PREDICT, Scope.EXPLAIN)
     with running(log_format=log_format, keys_file=keys, audit_file=tmp_path / "audit", level="DEBUG") as (client, log):
         headers = {"authorization": f"Bearer {key}"}
         bad = {"authorization": f"Bearer {key}x", "x-request-id": key}
@@ -124,11 +125,15 @@ def test_a_whole_run_tells_no_key_no_image_and_no_exif(running, tmp_path, log_fo
         assert client.post("/predict", json={"image_data": text}, headers=headers).status_code == 200
         assert client.post("/predict", json={"image_data": text + "!", "x": text}, headers=headers).status_code == 422
         assert client.post("/predict/file", files={"file": data[:-200]}, headers=headers).status_code == 422
+        assert client.post("/explain", files={"file": data}, headers=headers).status_code == 200
         assert client.post("/predict/file", files={"file": data}, headers=bad).status_code == 401
         assert client.get(f"/{key}/{secret}", params={"key": key}).status_code == 404
         client.get("/health", headers={"x-request-id": key, "user-agent": secret, "cookie": key})
     written = log.read_text() + (tmp_path / "audit").read_text()
     assert "/predict/file" in written
+    audited = _lines(tmp_path / "audit")
+    assert [line["route"] for line in audited if line["reason"] == "explained"] == ["/explain"]
+    assert all(set(line) == LINE for line in audited)
     assert hashlib.sha256(data).hexdigest() in written
     assert "shop" in written
     for never in (secret, key, key.split("_", 2)[2], text[:60], repr(data[:12])[2:-1]):
