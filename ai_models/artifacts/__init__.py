@@ -1,10 +1,10 @@
 """Model directories: written whole, described by `bundle.json`, vouched for and checked before anything is unpickled.
 
-``bundle`` writing and loading · ``opening`` what is checked, in which order · ``description`` ``format_2`` the formats
-of ``bundle.json`` · ``canonical`` its one spelling · ``folder`` reading without being led astray · ``trust``
-``trust_store`` what the user trusts · ``keys`` ``signature`` ``signing`` signatures · ``unpickling`` ``allowed_names``
-``stand_ins`` what a pickle may do · ``golden`` pictures by which another machine checks itself ·
-``skops_copy`` the estimators without a pickle
+``bundle`` writing and loading · ``opening`` what is checked, in which order · ``vouching`` who vouches for it ·
+``description`` ``format_2`` the formats of ``bundle.json`` · ``canonical`` its one spelling · ``folder`` reading
+without being led astray · ``trust`` ``trust_store`` what the user trusts · ``keys`` ``signature`` ``signing``
+signatures · ``unpickling`` ``allowed_names`` ``stand_ins`` what a pickle may do · ``golden`` pictures by which
+another machine checks itself · ``skops_copy`` the estimators without a pickle
 """
 
 from ai_models.artifacts.bundle import load_model, read_bundle, read_file, save_bundle, verify_bundle

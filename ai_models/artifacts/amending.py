@@ -58,7 +58,8 @@ def amend_bundle(
         write_bytes(folder / name, data)
         listing[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     text = encode({**checked.bundle, "files": dict(sorted(listing.items()))})
-    TrustStore().remember(hashlib.sha256(text).hexdigest(), folder, checked.names)
+    if checked.standing.kind != "unsigned":  # what nobody vouches for is not vouched for by a change
+        TrustStore().remember(hashlib.sha256(text).hexdigest(), folder, checked.names)
     signed = (folder / SIGNATURE).exists()
     with suppress(FileNotFoundError):
         (folder / SIGNATURE).unlink()

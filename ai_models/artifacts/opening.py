@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_models._version import __version__
-from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, parse
+from ai_models.artifacts.description import DESCRIPTION, parse
 from ai_models.artifacts.folder import BundleFolder
-from ai_models.artifacts.signature import IGNORED, Signature, read_signature
 from ai_models.artifacts.trust import Standing, Trust
 from ai_models.artifacts.unpickling import unpickle
+from ai_models.artifacts.vouching import note_version, standing_of
 from ai_models.classifier import HybridClassifier
-from ai_models.core.errors import BundleError, OutputError, UntrustedError
-from ai_models.core.logs import get_logger
+from ai_models.core.errors import BundleError
 
 __all__ = [
     "CheckedBundle",
@@ -34,15 +33,13 @@ __all__ = [
     "listed_file",
     "open_model",
     "read_description",
-    "refuse_unsigned_files",
 ]
 
 MODEL = "model.joblib"
-_log = get_logger(__name__)
 _PICKLE_COMPATIBLE = {"scikit-learn": 2, "numpy": 1}
 """Library -> how many leading numbers of its version must agree for a pickle to be trusted to load."""
 _MOST = 4 * 2**20
-"""Largest ``bundle.json`` and signature, in bytes."""
+"""Largest ``bundle.json``, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,7 @@ def check_bundle(
     with BundleFolder(directory) as folder:
         bundle, digest = read_description(folder)
         known = asked.store.known(digest)
-        standing = _standing(folder, bundle, digest, asked, local=known is not None, allowed=allow_unsigned)
+        standing = standing_of(folder, bundle, digest, asked, local=known is not None, allowed=allow_unsigned)
         content = {}
         for name in bundle["files"]:
             data = listed_file(folder, name, bundle)
@@ -189,7 +186,7 @@ def open_model(
             f"'{directory}' was trained with features that this version (amulet-ai {__version__}) computes otherwise: "
             f"install amulet-ai {bundle['amulet_ai']} or train again"
         )
-    _note_version(checked, asked)
+    note_version(checked.standing, checked.digest, asked)
     return OpenedModel(model, bundle, checked.standing)
 
 
@@ -202,78 +199,3 @@ def check_versions(bundle: Mapping[str, Any], directory: str | os.PathLike[str])
                 f"'{directory}' was made with {name} {made}, here is {here}: "
                 f"pip install '{name}=={made}' or train again"
             )
-
-
-def _standing(
-    folder: BundleFolder, bundle: Mapping[str, Any], digest: str, trust: Trust, *, local: bool, allowed: bool
-) -> Standing:
-    """Return who vouches for a model; raise UntrustedError where nobody does."""
-    version = bundle["model_version"]
-    if version < trust.minimum_version:
-        raise UntrustedError(
-            f"'{folder.path}' has version {version}, but at least {trust.minimum_version} is asked for: "
-            "take a newer model, or lower the minimum version"
-        )
-    signature = _signature(folder)
-    if signature is not None:
-        if bundle["format"] != FORMAT:
-            raise BundleError(f"'{folder.path}' has a signature, which its format never had: do not use it")
-        for key in trust.keys:
-            if key.key_id == signature.key_id:
-                digests = {DESCRIPTION: digest, **{n: e["sha256"] for n, e in bundle["files"].items()}}
-                if not signature.verified_by(key, digests):
-                    raise UntrustedError(
-                        f"the signature of '{folder.path}' is not that of its files: restore the whole model directory"
-                    )
-                refuse_unsigned_files(folder, bundle)
-                _refuse_older(folder, signature, version, trust)
-                return Standing("signed", key.key_id, signature.name, version)
-    if local:
-        return Standing("local", version=version)
-    if allowed or trust.allow_unsigned:
-        return Standing("unsigned", version=version)
-    if signature is not None:
-        raise UntrustedError(
-            f"'{folder.path}' is signed by key {signature.key_id[:16]}, which is not trusted here: "
-            "if it should be, 'amulet-ai model trust KEY.pub.pem' or --trusted-key KEY.pub.pem, nothing was loaded"
-        )
-    raise UntrustedError(
-        f"'{folder.path}' was not trained here and is not signed, and a model can run code: if you know where it is "
-        "from, 'amulet-ai model trust DIRECTORY' once, or --allow-unsigned (allow_unsigned=True in Python, "
-        "AMULET_AI_ALLOW_UNSIGNED=1 for the service), nothing was loaded"
-    )
-
-
-def _signature(folder: BundleFolder) -> Signature | None:
-    try:
-        data = folder.read(SIGNATURE, _MOST)
-    except FileNotFoundError:
-        return None
-    return read_signature(data, folder.path)
-
-
-def refuse_unsigned_files(folder: BundleFolder, bundle: Mapping[str, Any]) -> None:
-    """Raise BundleError where something lies in the folder that a signature does not cover and should."""
-    for name, is_folder in folder.entries().items():
-        if name in bundle["files"] or name in (DESCRIPTION, SIGNATURE) or (is_folder and name in IGNORED):
-            continue
-        raise BundleError(f"'{folder.path / name}' is not part of what was signed: take it out of the model directory")
-
-
-def _refuse_older(folder: BundleFolder, signature: Signature, version: int, trust: Trust) -> None:
-    highest = trust.store.highest(signature.key_id, signature.name)[0]
-    if version < highest:
-        raise UntrustedError(
-            f"'{folder.path}' is version {version} of '{signature.name}', but {highest} was opened here before: "
-            "take the newer one, or sign this one again with a higher --model-version"
-        )
-
-
-def _note_version(checked: CheckedBundle, trust: Trust) -> None:
-    standing = checked.standing
-    if standing.kind != "signed" or standing.version <= trust.store.highest(standing.key_id, standing.name)[0]:
-        return
-    try:
-        trust.store.saw(standing.key_id, standing.name, standing.version, checked.digest)
-    except OutputError as error:  # a home that is read-only; the minimum version is then the only floor
-        _log.debug("%s", error)

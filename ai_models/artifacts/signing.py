@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ai_models.artifacts.description import DESCRIPTION, FORMAT, SIGNATURE, encode
 from ai_models.artifacts.folder import BundleFolder
 from ai_models.artifacts.keys import PrivateKey, PublicKey, read_public_key
-from ai_models.artifacts.opening import check_bundle, refuse_unsigned_files
+from ai_models.artifacts.opening import check_bundle
 from ai_models.artifacts.signature import sign, usable_name
 from ai_models.artifacts.trust import Trust
 from ai_models.artifacts.trust_store import TrustStore, make_own_folder
+from ai_models.artifacts.vouching import refuse_unsigned_files
 from ai_models.core.errors import BundleError
 from ai_models.core.paths import write_bytes
 
@@ -72,7 +73,7 @@ def sign_bundle(
         When the signature, or the user's notes, cannot be written.
     """
     asked = trust or Trust.from_environment()
-    checked = check_bundle(directory, trust=asked)
+    checked = check_bundle(directory, trust=replace(asked, any_version=True))
     known = asked.store.known(checked.digest)
     bundle, key_id = checked.bundle, key.public.key_id
     if bundle["format"] != FORMAT:

@@ -58,6 +58,8 @@ class Trust:
         Whether a model that nobody vouches for may be opened.
     names
         Classes beyond the product's own that a model may be made of, as ``module:name``.
+    any_version
+        Whether also a version below the least, or below one seen before, is taken: to sign it anew.
     store
         What this user trained or said to trust, and the versions seen.
     """
@@ -66,6 +68,7 @@ class Trust:
     minimum_version: int = 0
     allow_unsigned: bool = False
     names: tuple[str, ...] = ()
+    any_version: bool = False
     store: TrustStore = field(default_factory=TrustStore, compare=False, repr=False)
 
     @classmethod
@@ -111,7 +114,7 @@ class Trust:
             max(minimum_version, _number(variables, "AMULET_AI_MINIMUM_VERSION"), store.minimum_version()),
             allow_unsigned or _switch(variables, "AMULET_AI_ALLOW_UNSIGNED"),
             tuple(sorted({*names, *own})),
-            store,
+            store=store,
         )
 
 

@@ -86,6 +86,10 @@ def test_versions_only_go_up(signed, tmp_path) -> None:
     assert open_model(signed.folder, trust=signed.trust).standing.version == 2
     with pytest.raises(UntrustedError, match="is version 1 of 'target', but 2 was opened here before"):
         load_model(older, trust=signed.trust)
+    with pytest.raises(BundleError, match="give a higher --model-version"):
+        sign_bundle(older, signed.key, name="target", version=1, trust=signed.trust)
+    assert sign_bundle(older, signed.key, name="target", trust=signed.trust).version == 3  # back to it, on purpose
+    assert open_model(older, trust=signed.trust).standing.version == 3
 
 
 def test_a_model_of_nobody_is_not_signed_by_mistake(signed, tmp_path) -> None:
