@@ -15,6 +15,9 @@ from ai_models.serving.templating import render
 
 __all__ = ["docs_page"]
 
+_INFER = """(printf '{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["';
+   base64 -w0 photograph.jpg; printf '"]}]}') |
+  curl -s localhost:8000%s -H 'Content-Type: application/json' -d @-"""
 _CALLS = {
     "/predict": """(printf '{"image_data": "'; base64 -w0 photograph.jpg; printf '"}') |
   curl -s localhost:8000/predict -H 'Content-Type: application/json' -d @-""",
@@ -73,11 +76,17 @@ def _route(path: str, method: str, operation: Mapping[str, Any], schemas: Mappin
     if given:
         parts.append(f"<h3>Gives</h3>{_fields(given, schemas, asked=False)}")
     statuses = [
-        f"<li><code>{escape(status)}</code> {escape(answer['description'])}</li>"
-        for status, answer in operation["responses"].items()
+        f"<li><code>{escape(status)}</code> {_prose(answer['description'])}</li>"
+        for status, answer in sorted(operation["responses"].items())
     ]
     parts.append(f"<h3>Statuses</h3><ul>{''.join(statuses)}</ul></section>")
     return "".join(parts)
+
+
+def _call(path: str) -> str:
+    if path.endswith("/infer"):
+        return _INFER % path
+    return _CALLS.get(path, f"curl -s localhost:8000{path}")
 
 
 def _schema(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
