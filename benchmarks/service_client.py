@@ -111,9 +111,8 @@ class Load:
         head, body = self.requests[self.count % len(self.requests)]
         self.count += 1
         name = str(self.count)
-        if self.idle:
-            connection = self.idle.pop()
-        else:
+        connection = self._unused()
+        if connection is None:
             sock = socket.socket()
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -130,6 +129,19 @@ class Load:
         self.busy[connection.sock.fileno()] = connection
         self.selector.register(connection.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
         return True
+
+    def _unused(self) -> _Connection | None:
+        """Return an open connection, if any; the service closes those that were not used for some seconds."""
+        while self.idle:
+            connection = self.idle.pop()
+            try:
+                connection.sock.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return connection
+            except OSError:
+                pass
+            connection.sock.close()
+        return None
 
     def _poll(self, seconds: float) -> None:
         for key, events in self.selector.select(seconds):

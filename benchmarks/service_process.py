@@ -50,9 +50,16 @@ class Service:
         """Return the processor time of all of them, those that were waited for included."""
         return sum(_cpu(pid) for pid in self.pids())
 
-    def memory_mb(self) -> float:
-        """Return the proportional share of memory of all of them in MiB."""
-        return sum(_pss(pid) for pid in self.pids()) / 1024
+    def memory_mb(self, kind: str = "Pss_Anon") -> float:
+        """Return the memory of all of them in MiB, what they share counted once.
+
+        Parameters
+        ----------
+        kind
+            ``Pss_Anon``: what they have written to. ``Pss``: also their share of the pages of libraries' files, which
+            grows when other programs of the machine that use the same libraries end.
+        """
+        return sum(_memory(pid, kind) for pid in self.pids()) / 1024
 
     def accepted(self) -> set[str]:
         """Return the names of the requests whose head the application has read."""
@@ -125,9 +132,9 @@ def _cpu(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS  # its own, and of those that it has waited for
 
 
-def _pss(pid: int) -> int:
+def _memory(pid: int, kind: str) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:
         return 0
-    return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+    return int(next(line for line in text.splitlines() if line.startswith(f"{kind}:")).split()[1])

@@ -17,6 +17,7 @@ from ai_models.serving.audit import AuditTrail
 from ai_models.serving.broken import BrokenProtocol
 from ai_models.serving.counters import Counters, RequestLog
 from ai_models.serving.description import described
+from ai_models.serving.gauges import Gauges
 from ai_models.serving.headers import CROSS_ORIGIN, Headers
 from ai_models.serving.lifecycle import Lifecycle
 from ai_models.serving.limits import BodyLimit
@@ -47,6 +48,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.settings = settings or ServiceSettings.from_environment()
     app.state.lifecycle = lifecycle = Lifecycle(app.state.settings)
     app.state.counters = Counters(lambda: lifecycle.pids)
+    app.state.counters.registry.register(Gauges(lifecycle))
     lifecycle.on_loaded = app.state.counters.loaded
     app.state.predictor = None
     app.state.door = app.state.audit = None

@@ -99,6 +99,9 @@ class _Bounded(H11Protocol):
         self._stop()
         if self.transport.is_closing():
             return
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()  # in the midst of an answer there is no room for another
+            return
         body = json.dumps(problem_content(problem)).encode("ascii")
         headers = {
             "Content-Type": MEDIA_TYPE,

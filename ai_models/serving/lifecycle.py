@@ -93,6 +93,16 @@ class Lifecycle:
         """How many workers are there to judge."""
         return self._workforce.ready if self._workforce is not None else 0
 
+    @property
+    def waiting(self) -> int:
+        """How many images wait for a worker."""
+        return self._workforce.waiting if self._workforce is not None else 0
+
+    @property
+    def lost(self) -> int:
+        """How many workers were lost, or killed for taking too long."""
+        return self._workforce.lost if self._workforce is not None else 0
+
     def refusal(self) -> Problem | None:
         """Return the problem with which a question is refused before its body is read; None where it may be asked."""
         if self._workforce is not None and self._workforce.full:

@@ -70,6 +70,18 @@ def test_every_outcome_and_column_of_a_download_is_explained():
     assert again == [str(o) for o in Outcome if may_pass(o, 0)]
 
 
+def test_every_setting_of_the_service_is_listed():
+    pytest.importorskip("fastapi")
+    from ai_models.serving.settings import ServiceSettings
+
+    rows = re.findall(r"^\| `AMULET_AI_(\w+)` \| (.*?) ?\| (.+) \|$", _page("service.md"), re.MULTILINE)
+    known = [
+        (f.name.upper(), "" if f.default == "" else f"`{str(f.default).lower()}`", f.metadata["help"])
+        for f in fields(ServiceSettings)
+    ]
+    assert rows == known  # benchmarks/service_page.py writes them
+
+
 def test_the_examples_run(photographs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photographs").symlink_to(photographs)

@@ -60,6 +60,7 @@ class Place:
         read: Reader,
     ) -> None:
         self.worker: Worker | None = None
+        self.lost = 0
         loop = asyncio.get_running_loop()
         self.first: asyncio.Future[None] = loop.create_future()
         self._leaving: asyncio.Future[None] = loop.create_future()
@@ -112,6 +113,7 @@ class Place:
                 worker.kill()
             status = await worker.end()
         if not self._leaving.done():
+            self.lost += 1
             how = f"signal {-status}" if status < 0 else f"status {status}"
             _log.warning("a worker ended (%s) and is replaced", how)
 

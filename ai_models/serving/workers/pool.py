@@ -32,6 +32,7 @@ class Pool:
         self._read = read
         self._waiting = Waiting(limits.queue, patience=3 * limits.seconds, together=limits.together)
         self._places: list[Place] = []
+        self._lost_before = 0
 
     @property
     def full(self) -> bool:
@@ -42,6 +43,16 @@ class Pool:
     def ready(self) -> int:
         """How many workers are there."""
         return sum(place.worker is not None for place in self._places)
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return len(self._waiting)
+
+    @property
+    def lost(self) -> int:
+        """How many workers have ended that were not to."""
+        return self._lost_before + sum(place.lost for place in self._places)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -80,6 +91,7 @@ class Pool:
             await _dismissed(new)
             raise
         self._places = new
+        self._lost_before += sum(place.lost for place in before)
         for place in before:
             place.leave()
         await asyncio.gather(*(place.task for place in before))
@@ -92,11 +104,15 @@ class Pool:
         """Leave every question without an answer."""
         self._waiting.abandon()
 
-    async def close(self) -> None:
-        """End all workers at once."""
-        self.abandon()
+    async def dismiss(self) -> None:
+        """End all workers at once; what they worked on waits for others."""
         places, self._places = self._places, []
         await _dismissed(places)
+
+    async def close(self) -> None:
+        """End all workers at once, and leave every question without an answer."""
+        self.abandon()
+        await self.dismiss()
 
     def _place(self, nursery: Nursery) -> Place:
         place = Place(nursery, self._role, self._limits, self._waiting, self._read)

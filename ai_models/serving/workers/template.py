@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
-from ai_models.serving.workers.offspring import die_with
+from ai_models.serving.workers.offspring import come_after, die_with
 from ai_models.serving.workers.work import Program, ignore_signals, loaded, work
 
 __all__ = ["run_template"]
@@ -34,6 +34,7 @@ def run_template(load: Callable[[], Program], control: int) -> NoReturn:
         File descriptor of the control socket.
     """
     ignore_signals()
+    come_after()
     line = socket.socket(fileno=control)
     die_with(os.getppid())
     program, failure = loaded(load)

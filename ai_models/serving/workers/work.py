@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol
 
 from ai_models.core.errors import AmuletError
 from ai_models.core.logs import get_logger
-from ai_models.serving.workers.offspring import die_with, expendable
+from ai_models.serving.workers.offspring import come_after, die_with, expendable
 from ai_models.serving.workers.wire import ANSWER, FAILED, READY, Message, packed, read
 
 __all__ = ["Program", "ignore_signals", "loaded", "run_alone", "work"]
@@ -34,6 +34,7 @@ class Program(Protocol):
 def run_alone(load: Callable[[], Program], role: bytes) -> NoReturn:
     """Load the model and work on the pipes of standard input and output."""
     ignore_signals()
+    come_after()
     die_with(os.getppid())
     reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no message

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ai_models.core.logs import get_logger
 from ai_models.serving.workers.answers import Judged, from_json
 from ai_models.serving.workers.nursery import ForkingNursery, Nursery
 from ai_models.serving.workers.place import Limits
@@ -17,6 +18,7 @@ from ai_models.serving.workers.wire import EXPLAIN, PREDICT, Message
 
 __all__ = ["Explained", "Said", "Workforce", "nursery_for"]
 
+_log = get_logger(__name__)
 _EXPLANATIONS_WAITING = 4
 
 
@@ -87,6 +89,16 @@ class Workforce:
         return self._judges.ready
 
     @property
+    def waiting(self) -> int:
+        """How many images wait for a worker."""
+        return self._judges.waiting
+
+    @property
+    def lost(self) -> int:
+        """How many workers were lost, or killed for taking too long."""
+        return self._judges.lost + self._explainers.lost
+
+    @property
     def pids(self) -> tuple[int, ...]:
         """All processes."""
         mother = self._nursery.pids if self._nursery is not None else ()
@@ -109,9 +121,18 @@ class Workforce:
                 raise
             before, self._nursery = self._nursery, nursery
             if self._explaining:
-                await self._explainers.staff(nursery)
+                await self._explain_from(nursery)
             if before is not None:
                 await before.close()
+
+    async def _explain_from(self, nursery: Nursery) -> None:
+        """Let explanations come from the new model, too; where they do not, whoever asks next is told why."""
+        try:
+            await self._explainers.staff(nursery)
+        except Exception as error:
+            _log.error("the new model is not explained: %s", error or type(error).__name__)
+            await self._explainers.dismiss()
+            self._explaining = False
 
     async def judge(self, data: bytes) -> Said:
         """Return what becomes of an image.

@@ -126,6 +126,7 @@ def test_questions_without_an_answer_are_told_why(obedient):
             await asyncio.sleep(0.01)
         asked = [asyncio.create_task(_ask(client, b"sleep 0.1")) for _ in range(6)]
         answers = [await task for task in asked]
+        assert "amulet_workers_lost_total 2.0" in (await client.get("/metrics")).text
         for answer, status, kind in ((late, 504, "time-limit"), (lost, 503, "worker-lost")):
             assert (answer.status_code, answer.json()["type"]) == (status, f"urn:problem-type:amulet-ai:{kind}")
         refused = [answer for answer in answers if answer.status_code != 200]

@@ -66,6 +66,9 @@ def test_metrics_count_what_is_answered(service, gradient_png):
     assert grown("amulet_http_requests_total", method="unknown", route="unknown", status="404") == 2
     assert _count(after, "amulet_model_info", version=service.get("/health").json()["model_version"]) == 1
     assert _count(after, "process_resident_memory_bytes") > 2e7
+    held = {name: _count(after, f"amulet_{name}") for name in ("ready", "workers", "images_waiting", "reload_failed")}
+    assert held == {"ready": 1, "workers": joblib.cpu_count(), "images_waiting": 0, "reload_failed": 0}
+    assert _count(after, "amulet_workers_lost_total") == 0
 
 
 def test_the_documentation_needs_no_other_server(service):

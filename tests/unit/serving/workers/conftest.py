@@ -24,10 +24,11 @@ def _obedient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture
 def nursery(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Make a nursery of either kind."""
-    return lambda **what: KINDS[request.param](what, "obedient")
+    """Make a nursery: of forked workers, or of the kind that the test is parametrised with."""
+    kind = KINDS[getattr(request, "param", "forked")]
+    return lambda **what: kind(what, "obedient")
 
 
 @pytest.fixture

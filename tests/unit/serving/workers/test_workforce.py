@@ -17,7 +17,8 @@ from ai_models.serving.workers.errors import BusyError, StoppingError, TimeLimit
 from ai_models.serving.workers.place import Limits
 from ai_models.serving.workers.workforce import Workforce
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc")
+either = pytest.mark.parametrize("nursery", ["forked", "alone"], indirect=True)
 
 
 def _who(said) -> tuple[int, int, int, int]:
@@ -26,6 +27,7 @@ def _who(said) -> tuple[int, int, int, int]:
     return pid, together, prepared, size
 
 
+@either
 def test_questions_are_answered_by_all_workers_and_nobody_else(talk):
     async def ask(force):
         said = await asyncio.gather(*(force.judge(b"sleep 0.05") for _ in range(8)))
@@ -39,6 +41,7 @@ def test_questions_are_answered_by_all_workers_and_nobody_else(talk):
     assert version == "7"
 
 
+@either
 def test_what_was_sent_comes_whole(talk):
     sizes = [0, 1, 70_000, 5_000_000]
 
@@ -48,6 +51,7 @@ def test_what_was_sent_comes_whole(talk):
     assert talk(ask) == sizes
 
 
+@either
 def test_faults_come_back_as_what_they_are(talk):
     async def ask(force):
         return [(await force.judge(order)).result for order in (b"fault", b"unreadable", b"print", b"x")]
@@ -60,6 +64,7 @@ def test_faults_come_back_as_what_they_are(talk):
     assert known.probabilities == {"a": 0.8, "b": 0.2}
 
 
+@either
 def test_a_worker_that_takes_too_long_is_killed_and_replaced(talk, runs):
     async def ask(force):
         first = _who(await force.judge(b"x"))[0]
@@ -75,6 +80,7 @@ def test_a_worker_that_takes_too_long_is_killed_and_replaced(talk, runs):
     assert not runs(first)
 
 
+@either
 @pytest.mark.parametrize("order", [b"exit 3", b"exit 0", b"segfault"], ids=bytes.decode)
 def test_a_worker_that_ends_costs_its_question_alone(talk, order, caplog):
     async def ask(force):
@@ -89,6 +95,7 @@ def test_a_worker_that_ends_costs_its_question_alone(talk, order, caplog):
     assert f"a worker ended ({expected}) and is replaced" in caplog.text
 
 
+@either
 def test_a_worker_that_is_killed_while_idle_costs_nothing(talk):
     async def ask(force):
         before = set(force.pids)
@@ -101,6 +108,22 @@ def test_a_worker_that_is_killed_while_idle_costs_nothing(talk):
 
     before, now = talk(ask, workers=1)
     assert now not in before
+
+
+def test_the_process_that_holds_the_model_is_started_again(talk, nursery):
+    async def ask(force):
+        before = force.pids
+        os.kill(before[0], signal.SIGKILL)  # of the forked ones the template, and all go with it
+        for _ in range(500):
+            await asyncio.sleep(0.02)
+            if force.ready == 2 and before[0] not in force.pids:
+                break
+        said = await asyncio.gather(*(force.judge(b"sleep 0.02") for _ in range(4)))
+        return before, {_who(one)[0] for one in said}, force.lost
+
+    before, now, lost = talk(ask)
+    assert before[0] not in now
+    assert lost in (1, 2)
 
 
 def test_images_that_wait_go_to_a_worker_together_and_a_bad_one_is_found(talk):
@@ -169,8 +192,10 @@ def test_who_goes_away_is_not_judged(talk):
     assert talk(ask, workers=1) < 2
 
 
+@either
 def test_a_new_model_takes_over_without_a_lost_question(talk, nursery):
     async def ask(force):
+        await force.explain(b"x")
         before = set(force.pids)
         asked, stop = [], asyncio.Event()
 
@@ -183,6 +208,7 @@ def test_a_new_model_takes_over_without_a_lost_question(talk, nursery):
         await force.employ(nursery(version="2"))
         assert force.about["version"] == "2"
         assert not before & set(force.pids)
+        assert (await force.explain(b"x")).version == "2"
         at = len(asked)
         await asyncio.sleep(0.1)
         stop.set()
@@ -194,6 +220,7 @@ def test_a_new_model_takes_over_without_a_lost_question(talk, nursery):
     assert set(versions[at + 4 :]) == {"2"}
 
 
+@either
 @pytest.mark.parametrize(("what", "error", "words"), [
     ({"broken": True}, BundleError, "mend it"), ({"crashes": True}, WorkerLostError, "ended without a word|^$"),
 ], ids=["broken", "crashes"])  # fmt: skip
