@@ -67,7 +67,7 @@ def _route(path: str, method: str, operation: Mapping[str, Any], schemas: Mappin
         f'<section id="{escape(operation["operationId"])}"><h2><span class="method">{escape(method.upper())}</span> '
         f"<code>{escape(path)}</code></h2>",
         f"<p><strong>{escape(operation['summary'])}.</strong> {_prose(operation.get('description', ''))}</p>",
-        f"<pre>{escape(_CALLS.get(path, f'curl -s localhost:8000{path}'))}</pre>",
+        f"<pre>{escape(_call(path))}</pre>",
     ]
     asked = _schema(operation.get("requestBody", {}), schemas)
     given = _schema(operation["responses"]["200"], schemas)

@@ -145,6 +145,12 @@ def test_a_form_of_many_parts_or_long_fields_is_refused(asked):
 # the protocol
 
 
+def test_the_documentation_shows_a_call_for_tensors(asked):
+    page = asked.get("/docs").text
+    assert page.count("&quot;BYTES&quot;") == 2
+    assert "curl -s localhost:8000/v2/models/{name}/infer -H" in page
+
+
 def test_what_the_protocol_asks_of_a_server(asked):
     assert asked.get("/v2").json() == {"name": "amulet-ai", "version": asked.app.version, "extensions": []}
     assert asked.get("/v2/health/live").json() == {"live": True}
