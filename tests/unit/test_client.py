@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import email.utils
+import http.client
 import json
 import socket
 import sys
@@ -223,24 +224,18 @@ def test_readiness_is_asked_once(client, server):
     assert [client.ready(), client.ready()] == [False, True]
 
 
-def test_an_answer_before_the_end_of_a_large_body_is_read(pauses):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def test_an_answer_before_the_end_of_a_large_body_is_read(client, server, pauses, monkeypatch):
+    whole = http.client.HTTPConnection.request
 
-        def refuse() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(
-                    b"HTTP/1.1 413 X\r\nContent-Length: 22\r\nConnection: close\r\n\r\n" + b'{"detail":"too large"}'
-                )
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(1 << 20):
-                    pass
+    def cut_short(self: http.client.HTTPConnection, *args: Any, **named: Any) -> None:
+        whole(self, *args, **named)
+        raise BrokenPipeError("the service has read enough")
 
-        threading.Thread(target=refuse, daemon=True).start()
-        client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}", sleep=pauses.append)
-        with client, pytest.raises(ImageRefusedError, match="too large"):
-            client.predict(bytes(20_000_000))
+    monkeypatch.setattr(http.client.HTTPConnection, "request", cut_short)
+    server.script.append((413, {"detail": "too large"}, {}))
+    with pytest.raises(ImageRefusedError, match="too large"):
+        client.predict(bytes(100_000))
+    assert pauses == []
 
 
 def test_threads_have_connections_of_their_own(client, server):

@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_models.artifacts.export.decision import decision_module
+from ai_models.artifacts.export.decision import _group, decision_module
 from ai_models.artifacts.export.graphs import run_graph, run_script, to_onnx, traced
 from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import DataError
 from ai_models.core.settings import FeatureConfig
 from ai_models.ensemble.combination import Combination
-from ai_models.ensemble.members import KINDS, MemberSpec, logits
+from ai_models.ensemble.compiled.trees import TreeMembers
+from ai_models.ensemble.members import KINDS, MemberSpec, build, logits
 from ai_models.ensemble.scaler import BlockScaler
 from ai_models.ensemble.voting import VotingEnsemble
 from ai_models.features import HybridFeatureExtractor
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 BLOCKS = {"cnn": slice(0, 20), "hog": slice(20, 50), "plain": slice(50, 56)}
@@ -81,6 +82,21 @@ def test_graphs_give_what_scikit_learn_gives(kinds: tuple[str, ...], classes: in
         assert (p.argmax(axis=1) == expected.argmax(axis=1)).all()
         shares = np.exp(pooled - pooled.max(axis=1, keepdims=True))
         assert shares / shares.sum(axis=1, keepdims=True) == pytest.approx(p, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["forest", "boosting"])
+def test_a_value_on_a_threshold_goes_the_same_way(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 30)
+    Z = rng.integers(0, 4, (90, 5)) + y[:, None] * 1.0  # whole numbers: thresholds lie half way between two
+    spec = MemberSpec(kind, ("cnn",))
+    model = build(spec, 0).fit(Z, y)
+    group = TreeMembers([(spec, np.arange(5), model)], 5, 3)
+    rows = rng.integers(0, 12, (400, 5)) / 2
+    assert np.isin(group.trees.threshold, rows).any()
+    with torch.no_grad():
+        got = _group(torch, group)(torch.tensor(rows)).numpy()
+    assert np.abs(got - group.logits(rows)).max() < 1e-12
 
 
 def test_what_has_no_graph_is_told() -> None:
