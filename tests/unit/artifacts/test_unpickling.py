@@ -16,6 +16,7 @@ from ai_models.artifacts import load_model, open_model, save_bundle
 from ai_models.artifacts.allowed_names import ALLOWED
 from ai_models.artifacts.digest import state_digest
 from ai_models.artifacts.unpickling import names_of_its_own, unpickle
+from ai_models.classifier import HybridClassifier
 from ai_models.core.errors import BundleError
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
@@ -107,6 +108,24 @@ def test_an_allowed_name_is_used_in_its_own_way_alone() -> None:
     for data in (b"\x80\x02cnumpy\nndarray\n(K\x03tR.", b"\x80\x02cbuiltins\nslice\n(K\x03t\x81."):
         with pytest.raises(BundleError, match="as no model does"):
             unpickle(zlib.compress(data), "here")
+
+
+def test_no_class_is_changed() -> None:
+    data = b"\x80\x02cai_models.classifier\nHybridClassifier\nN}X\x05\x00\x00\x00addedK\x01s\x86b."
+    with pytest.raises(BundleError, match="changes what is not its own"):
+        unpickle(zlib.compress(data), "here")
+    assert not hasattr(HybridClassifier, "added")
+
+
+def test_what_is_called_calls_nothing_that_it_is_given() -> None:
+    head = b"\x80\x02cnumpy.random._pickle\n"
+    generator = b"__generator_ctor\n(X\x01\x00\x00\x00acnumpy\nndarray\ntR."
+    for rest in (generator, b"__bit_generator_ctor\n(cnumpy\nndarray\ntR."):
+        with pytest.raises(BundleError, match="a source of random numbers in it is not as it was written"):
+            unpickle(zlib.compress(head + rest), "here")
+    number = b"\x80\x02cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(X\x02\x00\x00\x00f8\x89\x88tR}tR."
+    with pytest.raises(BundleError, match="a number in it is not as it was written"):
+        unpickle(zlib.compress(number), "here")
 
 
 def test_a_type_of_items_that_reaches_out_of_the_item_is_refused() -> None:
