@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,18 @@ def test_questions_are_answered_by_all_workers_and_nobody_else(talk):
     assert os.getpid() not in pids
     assert prepared == {1}
     assert version == "7"
+
+
+def test_workers_come_after_the_service(talk):
+    async def ask(force):
+        places = [Path(f"/proc/{pid}") for pid in force.pids[1:]]  # the first is the template
+        return [
+            (int((p / "stat").read_text().rpartition(")")[2].split()[16]), int((p / "oom_score_adj").read_text()))
+            for p in places
+        ]
+
+    own = os.nice(0)
+    assert talk(ask) == [(max(own, 5), 500)] * 2
 
 
 @either
@@ -285,7 +298,6 @@ def test_workers_end_with_the_service(runs, tmp_path):
         "asyncio.run(main())\n"
     )
     import subprocess
-    from pathlib import Path
 
     import ai_models
 
