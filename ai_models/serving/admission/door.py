@@ -21,6 +21,7 @@ from ai_models.serving.settings import Network, ServiceSettings
 __all__ = ["Caller", "Door"]
 
 _log = get_logger(__name__)
+_NO_ADDRESS = ("", "testserver")  # a Unix socket, a caller in this process, no Host at all
 _LOOK_AGAIN = 1.0  # seconds between looks at the file of keys
 
 
@@ -213,12 +214,25 @@ def _unknown(detail: str) -> Problem:
 
 
 def _is_local(request: HTTPConnection) -> bool:
-    """Return whether the connection came in on an address that only this machine reaches, or on no network at all."""
+    """Return whether a request is of this machine: it came in on an address that no other reaches, and means it.
+
+    A proxy names whom it asks for. A page of another site that was led here by a name of its own still sends that name
+    (DNS rebinding), which its reader never gave to this machine.
+    """
     server = request.scope.get("server")
+    if not _reaches_this_machine((server or ("",))[0]):
+        return False
+    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded"))
+    host = request.headers.get("host", "").lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return not forwarded and (name == "localhost" or _reaches_this_machine(name))
+
+
+def _reaches_this_machine(address: str) -> bool:
     try:
-        return ipaddress.ip_address((server or ("",))[0].partition("%")[0]).is_loopback
-    except ValueError:  # a Unix socket, or a caller in this process
-        return True
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return address in _NO_ADDRESS
 
 
 def _within(address: str, networks: tuple[Network, ...]) -> bool:

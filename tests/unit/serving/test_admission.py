@@ -393,6 +393,14 @@ def test_without_keys_only_this_machine_is_answered(tmp_path, talk_to):
         host = f"[{server}]" if ":" in server else server
         answer = talk_to(settings).post(f"http://{host}/predict/file", files={"file": b"x"})
         assert answer.status_code == expected, (settings, server)
+    here = talk_to(ServiceSettings())
+    for headers, expected in (
+        ({"host": "localhost:8000"}, 200), ({"host": "[::1]:8000"}, 200), ({"host": "127.0.0.1"}, 200),
+        ({"host": "rebound.example"}, 403), ({"host": "127.0.0.1.rebound.example"}, 403),
+        ({"x-forwarded-for": "198.51.100.1"}, 403), ({"forwarded": "for=198.51.100.1"}, 403),
+    ):  # fmt: skip
+        answer = here.post("http://127.0.0.1/predict/file", files={"file": b"x"}, headers=headers)
+        assert answer.status_code == expected, headers
     assert not (tmp_path / "amulet-ai").exists()
 
 
