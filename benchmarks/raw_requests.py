@@ -88,7 +88,7 @@ def answer_of(host: str, port: int, what: Attack) -> str:
 
 def _head(path: str, kind: str, *lines: str, method: str = "POST") -> bytes:
     more = "".join(f"{line}\r\n" for line in lines if line)
-    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{more}\r\n".encode("latin-1")
+    return f"{method} {path} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: {kind}\r\n{more}\r\n".encode("latin-1")
 
 
 def _with_body(path: str, kind: str, body: bytes, held: str = "") -> bytes:
@@ -106,13 +106,14 @@ def _conflicting_lengths(rng: np.random.Generator, held: str, picture: bytes) ->
 
 def _length_and_chunks(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
     yield _head(_path(rng), _JSON, held.strip(), "Content-Length: 5", "Transfer-Encoding: chunked")
-    yield b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    yield b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: [::1]\r\n\r\n"
 
 
 def _wrong_length(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
     wrong = ("-1", "+5", "5, 5", "1e3", "0x10", "99999999999999999999", "", " ", "٥", "1_0")
     length = wrong[int(rng.integers(len(wrong)))]
-    head = f"POST {_path(rng)} HTTP/1.1\r\nHost: x\r\n{held}Content-Type: {_JSON}\r\nContent-Length: {length}\r\n\r\n"
+    head = f"POST {_path(rng)} HTTP/1.1\r\nHost: [::1]\r\n{held}Content-Type: {_JSON}\r\n"
+    head += f"Content-Length: {length}\r\n\r\n"
     yield head.encode() + b"{}"
 
 
@@ -238,12 +239,12 @@ def _odd_keys(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
         int(rng.integers(4))
     ]
     body = b'{"image_data": "YQ=="}'
-    yield b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + name + key + b"\r\n"
+    yield b"POST /predict HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n" + name + key + b"\r\n"
     yield f"Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _header_flood(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
-    yield f"GET {_path(rng)} HTTP/1.1\r\nHost: x\r\n{held}".encode()
+    yield f"GET {_path(rng)} HTTP/1.1\r\nHost: [::1]\r\n{held}".encode()
     if rng.random() < 0.5:
         yield b"X: " + b"y" * int(rng.integers(2**15, 2**20)) + b"\r\n\r\n"
     for i in range(int(rng.integers(100, 20_000))):
@@ -258,25 +259,25 @@ def _odd_head(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX : a\r\n\r\n",
-        b"GET / HTTP/1.1\nHost: x\n\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: \x00\r\n\r\n",
-        b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET http://other.example/health HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /%00%ff/../../etc/passwd?%ff=%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET //health HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"\r\n\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [::1]\r\nX: a\r\n b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [::1]\r\nX : a\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: [::1]\n\n",
+        b"GET / HTTP/1.1\r\nHost: [::1]\r\nX: \x00\r\n\r\n",
+        b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"GET http://other.example/health HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"GET /%00%ff/../../etc/passwd?%ff=%00 HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"GET //health HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"\r\n\r\n\r\nGET /health HTTP/1.1\r\nHost: [::1]\r\n\r\n",
         b"G" * 70_000,
-        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"GET / HTTP/1.1\r\nHost: [::1]\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: YWJjZGVmZ2hpamtsbW5vcA==\r\n\r\n",
-        b"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /v2/models/%2e%2e%2f/ready HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n12345",
-        b"GET /health HTTP/1.1\r\nHost: x\r\nX-Request-ID: \xff\r\nX-Forwarded-For: \xff, 9.1\r\nOrigin: a\r\n\r\n",
+        b"BREW /predict HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"HEAD /health HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"GET /v2/models/%2e%2e%2f/ready HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: [::1]\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n12345",
+        b"GET /health HTTP/1.1\r\nHost: [::1]\r\nX-Request-ID: \xff\r\nX-Forwarded-For: \xff, 9.1\r\nOrigin: a\r\n\r\n",
     )
     yield odd[int(rng.integers(len(odd)))]
 
@@ -286,7 +287,7 @@ def _noise(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
 
 
 def _pipelined(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:
-    yield (f"GET {_path(rng)} HTTP/1.1\r\nHost: x\r\n{held}\r\n" * 50).encode()
+    yield (f"GET {_path(rng)} HTTP/1.1\r\nHost: [::1]\r\n{held}\r\n" * 50).encode()
 
 
 def _broken_picture(rng: np.random.Generator, held: str, picture: bytes) -> Chunks:

@@ -122,7 +122,7 @@ class Load:
                 self.outcomes.append(Outcome(name, time.perf_counter(), 0.0, 0))
                 return False
             connection = _Connection(sock)
-        line = f"POST /predict/file HTTP/1.1\r\nHost: x\r\n{HEADS}: {name}\r\n".encode()
+        line = f"POST /predict/file HTTP/1.1\r\nHost: localhost\r\n{HEADS}: {name}\r\n".encode()
         connection.out = memoryview(line + head + body)
         connection.name, connection.sent = name, time.perf_counter()
         connection.come.clear()

@@ -21,7 +21,6 @@ from ai_models.serving.settings import Network, ServiceSettings
 __all__ = ["Caller", "Door"]
 
 _log = get_logger(__name__)
-_NO_ADDRESS = ("", "testserver")  # a Unix socket, a caller in this process, no Host at all
 _LOOK_AGAIN = 1.0  # seconds between looks at the file of keys
 
 
@@ -220,19 +219,19 @@ def _is_local(request: HTTPConnection) -> bool:
     (DNS rebinding), which its reader never gave to this machine.
     """
     server = request.scope.get("server")
-    if not _reaches_this_machine((server or ("",))[0]):
+    try:
+        if not ipaddress.ip_address((server or ("",))[0].partition("%")[0]).is_loopback:
+            return False
+    except ValueError:  # a Unix socket, or a caller in this process
+        return True
+    if any(name in request.headers for name in ("x-forwarded-for", "forwarded")):
         return False
-    forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded"))
     host = request.headers.get("host", "").lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return not forwarded and (name == "localhost" or _reaches_this_machine(name))
-
-
-def _reaches_this_machine(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        return name in ("", "localhost") or ipaddress.ip_address(name).is_loopback
     except ValueError:
-        return address in _NO_ADDRESS
+        return False
 
 
 def _within(address: str, networks: tuple[Network, ...]) -> bool:

@@ -174,7 +174,7 @@ def test_the_largest_allowed_image_is_answered(service, encoded, max_bytes):
 
 def test_a_client_that_waits_is_told_before_it_sends(service, max_bytes):
     head = (
-        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {max_bytes * 100}\r\nExpect: 100-continue\r\n\r\n"
     )
     with socket.create_connection((service.base_url.host, service.base_url.port), timeout=20) as connection:
