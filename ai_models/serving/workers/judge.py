@@ -63,6 +63,9 @@ class Judge:
         except Exception as error:
             if len(items) == 1:
                 return [_fault(error)]
+            _log.warning(
+                "%d images could not be judged together (%s): each is tried alone", len(items), type(error).__name__
+            )
         return [self._predicted([item])[0] for item in items]  # the fault of one is not that of the others
 
     def _explained(self, result: Judged, data: bytes) -> Judged:

@@ -64,7 +64,7 @@ def test_what_stages_keep_beside_a_model_needs_no_signature(signed) -> None:
     for name in ("report", "inspection", "data", ".unfinished"):
         (signed.folder / name).mkdir()
         (signed.folder / name / "file").write_bytes(b"x")
-    load_model(signed.folder, trust=signed.trust)
+    assert open_model(signed.folder, trust=signed.trust).standing.kind == "signed"
 
 
 def test_versions_only_go_up(signed, tmp_path) -> None:
